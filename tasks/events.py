@@ -1,0 +1,174 @@
+"""The event log: fixed-size binary records, one append-only file per process. Standard library only.
+
+Every process that enqueues or executes tasks appends to a file of its own in the folder named by ``LAB_EVENTS_DIR`` (best on
+tmpfs). A record is written by one ``os.write`` to an ``O_APPEND`` descriptor, so it is whole or absent whatever happens to the
+process; there is no lock, no thread and no socket, which makes it safe under prefork, threads, greenlets, process pools and
+SIGKILL. The file is opened lazily and again after a fork, so no two processes share one.
+
+Layout of a record, little-endian, 48 bytes (:data:`RECORD`, read with NumPy by ``infrastructure.event_log``):
+
+======== ====== =====================================================================================
+field    type   meaning
+======== ====== =====================================================================================
+kind     u8     :class:`Kind`
+outcome  u8     :class:`Outcome` (of the send, or of the task; 0 in a STARTED record)
+place    u8     :class:`Place` bits: where the body runs (STARTED records; 0 otherwise)
+phase    u8     phase of the run, 0 being the warm-up
+attempt  u16    1 for the first execution
+label    u16    a number that the workload is free to use (task class, stage); 0 when it has none
+run      u32    number of the run, unique within a result set
+sequence u32    number of the task within its phase, from 0
+process  u32    process id, as its own PID namespace sees it
+thread   u32    native thread id
+first_ns i64    ENQUEUED: when the task was due; STARTED: when the body began; FINISHED: when it ended
+second_ns i64   ENQUEUED: before the enqueue call; STARTED and FINISHED: when the task was due
+third_ns i64    ENQUEUED: after the enqueue call; 0 otherwise
+======== ====== =====================================================================================
+
+All times are CLOCK_MONOTONIC in nanoseconds, which the processes and containers of one host share.
+"""
+
+import enum
+import os
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+RECORD = struct.Struct("<BBBBHHIIIIqqq")
+EVENTS_DIR_VARIABLE = "LAB_EVENTS_DIR"
+
+monotonic_ns = time.monotonic_ns
+
+
+class Kind(enum.IntEnum):
+    """What a record tells."""
+
+    ENQUEUED = 1
+    STARTED = 2
+    FINISHED = 3
+
+
+class Outcome(enum.IntEnum):
+    """How a send or a task ended."""
+
+    NONE = 0
+    OK = 1
+    FAILED = 2
+    RETRIED = 3
+
+
+class Place(enum.IntFlag):
+    """Where a task's body was seen running."""
+
+    MAIN_THREAD = 1
+    GREENLET = 2
+    COROUTINE = 4
+
+
+def _no_greenlet() -> bool:
+    return False
+
+
+def _greenlet_probe() -> Callable[[], bool]:
+    """A test for "in a spawned greenlet", which costs nothing where the greenlet library is not in use."""
+    module = sys.modules.get("greenlet")
+    if module is None:
+        return _no_greenlet
+    getcurrent = module.getcurrent
+    return lambda: getcurrent().parent is not None
+
+
+class Recorder:
+    """Appends records to this process's event file.
+
+    ``folder`` is created if missing. Raises OSError when the file cannot be opened or written: a task that cannot be
+    accounted for must not pass silently.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = Path(folder)
+        self._descriptor = -1
+        self._process = 0
+        self._in_greenlet: Callable[[], bool] = _no_greenlet
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """In a forked child: leave the parent's file to the parent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _open(self) -> int:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._process = os.getpid()
+        self._in_greenlet = _greenlet_probe()
+        path = self._folder / f"{self._process}-{monotonic_ns()}.events"
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        return self._descriptor
+
+    def enqueued(
+        self, run: int, phase: int, sequence: int, due_ns: int, before_ns: int, after_ns: int, acknowledged: bool, label: int = 0
+    ) -> None:
+        """Record one send: when it was due, when the call began and ended, and whether it was acknowledged."""
+        descriptor = self._descriptor if self._descriptor >= 0 else self._open()
+        outcome = Outcome.OK if acknowledged else Outcome.FAILED
+        os.write(
+            descriptor,
+            RECORD.pack(1, outcome, 0, phase, 0, label, run, sequence, self._process, 0, due_ns, before_ns, after_ns),
+        )
+
+    def started(self, run: int, phase: int, sequence: int, due_ns: int, attempt: int = 1, label: int = 0) -> None:
+        """Record that a task's body begins now, here."""
+        descriptor = self._descriptor if self._descriptor >= 0 else self._open()
+        process = self._process
+        thread = threading.get_native_id()
+        place = 1 if thread == process else 0
+        if self._in_greenlet():
+            place |= 2
+        if _running_loop() is not None:
+            place |= 4
+        os.write(
+            descriptor,
+            RECORD.pack(2, 0, place, phase, attempt, label, run, sequence, process, thread, monotonic_ns(), due_ns, 0),
+        )
+
+    def finished(
+        self, run: int, phase: int, sequence: int, due_ns: int, outcome: int = Outcome.OK, attempt: int = 1, label: int = 0
+    ) -> None:
+        """Record that a task's body has ended now, and how."""
+        now_ns = monotonic_ns()
+        descriptor = self._descriptor if self._descriptor >= 0 else self._open()
+        os.write(
+            descriptor,
+            RECORD.pack(
+                3, outcome, 0, phase, attempt, label, run, sequence, self._process, threading.get_native_id(), now_ns, due_ns, 0
+            ),
+        )
+
+
+def _running_loop() -> object | None:
+    """The running event loop, without importing asyncio into workers that do not use it."""
+    module = sys.modules.get("asyncio.events")
+    return None if module is None else module._get_running_loop()
+
+
+class NullRecorder:
+    """Records nothing: what the recorder's own cost is measured against, and tasks outside a lab."""
+
+    def enqueued(self, *_: int, **__: int) -> None:
+        """Ignore a send."""
+
+    def started(self, *_: int, **__: int) -> None:
+        """Ignore a start."""
+
+    def finished(self, *_: int, **__: int) -> None:
+        """Ignore an end."""
+
+
+def recorder_from_environment() -> Recorder | NullRecorder:
+    """The recorder for this process: into ``LAB_EVENTS_DIR``, or none where that is not set."""
+    folder = os.environ.get(EVENTS_DIR_VARIABLE)
+    return Recorder(folder) if folder else NullRecorder()
