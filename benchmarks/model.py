@@ -13,6 +13,7 @@ from benchmarks.loads import Load
 
 if TYPE_CHECKING:
     from benchmarks.accounting import Account
+    from benchmarks.flags import Flag
     from benchmarks.task_table import TaskTable
 
 Measures = Mapping[str, float | int | None]
@@ -167,16 +168,51 @@ class Scenario(Protocol):
     """A scenario declares what is offered and what is measured, and nothing of how runs are made: see
     ``benchmarks.scenarios``."""
 
-    number: int
-    name: str
-    title: str
-    question: str
-    sizes: Mapping[str, Mapping[str, float | int]]
-    """For each preset (quick, standard, full) its sizes by name."""
-    columns: Mapping[str, str]
-    """Every measure that a row has, in order, and what it means."""
-    headline: str
-    """The measure whose interval decides whether there were enough runs."""
+    @property
+    def number(self) -> int:
+        """1 to 11, and on."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The module's name (``scenario_1_throughput``), which its rows, folders and files carry."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """A few words."""
+        ...
+
+    @property
+    def question(self) -> str:
+        """The question that it answers."""
+        ...
+
+    @property
+    def sizes(self) -> Mapping[str, Mapping[str, float | int]]:
+        """For each preset (quick, standard, full) its sizes by name."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Every measure that a row has, in order, and what it means."""
+        ...
+
+    @property
+    def headline(self) -> str:
+        """The measure whose interval decides whether there were enough runs."""
+        ...
+
+    @property
+    def summary(self) -> Mapping[str, str]:
+        """The measures that a person sees first, each with a short heading that says its unit."""
+        ...
+
+    @property
+    def shares(self) -> Mapping[str, str]:
+        """Columns that only the whole result set can fill: each is the share that a measure (the value) has of its mean over
+        the control's valid runs. ``measures`` gives None for them."""
+        ...
 
     def phases(self, sizes: Mapping[str, float | int]) -> Sequence[PhasePlan]:
         """The phases of a run, in order."""
@@ -184,6 +220,10 @@ class Scenario(Protocol):
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run: pure arithmetic on what was recorded."""
+        ...
+
+    def flags(self, data: RunData) -> "Sequence[Flag]":
+        """What this scenario must say of a run beyond ``benchmarks.flags.run_flags``."""
         ...
 
 
@@ -198,7 +238,7 @@ class RunResult:
     repetition: int
     """1, 2, ... within the scenario and variant."""
     valid: bool
-    flags: Sequence[Any] = field(default_factory=tuple)
+    flags: "Sequence[Flag]" = ()
     measures: Measures = field(default_factory=dict)
     failure: str | None = None
     """Why the run could not be made at all (the worker did not start, a timeout), with the tail of its log."""

@@ -13,8 +13,8 @@ order                                                                   answer
 ``{"op": "depth", "queue": ...}``                                       a Depth
 ======================================================================= ==================================================
 
-An order that fails is answered ``{"error": "what went wrong"}`` and the bridge goes on. End of input ends it. Whatever a
-framework prints goes to standard error.
+An order that fails, or is none, is answered ``{"error": "what went wrong"}`` and the bridge goes on. End of input ends
+it. Whatever a framework prints goes to standard error.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any, TextIO, TypeGuard
+from typing import Any, TextIO, TypeGuard, cast
 
 from benchmarks.loads import load_from
 from tasks.contract import AsyncProducer, Framework, Producer, WorkerRequest, database_url, load_framework
@@ -93,7 +93,7 @@ class Bridge:
         producer = self._connected(produce_order.variant)
         if _is_async(producer):
             return asdict(self._runner.run(produce_async(producer, produce_order)))
-        return asdict(produce(producer, produce_order))
+        return asdict(produce(cast(Producer, producer), produce_order))
 
     def purge(self, order: dict[str, Any]) -> dict[str, Any]:
         """Empty the queues."""
@@ -126,11 +126,25 @@ class Bridge:
         if _is_async(producer):
             self._runner.run(producer.close())
         else:
-            producer.close()
+            cast(Producer, producer).close()
 
 
 def _is_async(producer: Producer | AsyncProducer) -> TypeGuard[AsyncProducer]:
     return inspect.iscoroutinefunction(producer.enqueue)
+
+
+def _answer_line(bridge: Bridge, line: str) -> str:
+    try:
+        order = json.loads(line)
+    except ValueError as error:
+        return json.dumps({"error": f"an order must be one line of JSON, not {line.strip()[:200]!r}: {error}"})
+    if not isinstance(order, dict):
+        return json.dumps({"error": f"an order must be a JSON object with an op, not {line.strip()[:200]!r}"})
+    answer = bridge.answer(order)
+    try:
+        return json.dumps(answer)
+    except (TypeError, ValueError) as error:
+        return json.dumps({"error": f"the answer to {order.get('op')!r} is not plain data: {error}"})
 
 
 def serve(framework: Framework, orders: TextIO, answers: TextIO) -> None:
@@ -138,7 +152,7 @@ def serve(framework: Framework, orders: TextIO, answers: TextIO) -> None:
     bridge = Bridge(framework)
     try:
         for line in orders:
-            answers.write(json.dumps(bridge.answer(json.loads(line))) + "\n")
+            answers.write(_answer_line(bridge, line) + "\n")
             answers.flush()
     finally:
         bridge.close()

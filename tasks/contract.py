@@ -48,11 +48,15 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A framework with one execution model."""
+    """A framework with one execution model. Its name begins with the framework's.
+
+    ``control`` marks the one variant that the capacity of all others is given as a share of.
+    """
 
     name: str
     execution: Execution
     description: str
+    control: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ All times are CLOCK_MONOTONIC in nanoseconds, which the processes and containers
 """
 
 import enum
+import errno
 import os
 import struct
 import sys
@@ -36,9 +37,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 RECORD = struct.Struct("<BBBBHHIIIIqqq")
 EVENTS_DIR_VARIABLE = "LAB_EVENTS_DIR"
+_RECORD_BYTES = RECORD.size
 
 monotonic_ns = time.monotonic_ns
 
@@ -97,9 +100,9 @@ class Recorder:
 
     def _forget(self) -> None:
         """In a forked child: leave the parent's file to the parent."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _open(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -109,16 +112,24 @@ class Recorder:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         return self._descriptor
 
+    def _give_up_file(self) -> NoReturn:
+        """Only part of a record went into the file (its disk is full): what is written from now on goes into a new one, so that
+        the stump stays at an end, where readers leave it out. The descriptor stays open, as another thread may be using it."""
+        self._descriptor = -1
+        raise OSError(errno.ENOSPC, "no space for a whole record of the event log in", str(self._folder))
+
     def enqueued(
         self, run: int, phase: int, sequence: int, due_ns: int, before_ns: int, after_ns: int, acknowledged: bool, label: int = 0
     ) -> None:
         """Record one send: when it was due, when the call began and ended, and whether it was acknowledged."""
         descriptor = self._descriptor if self._descriptor >= 0 else self._open()
         outcome = Outcome.OK if acknowledged else Outcome.FAILED
-        os.write(
+        written = os.write(
             descriptor,
             RECORD.pack(1, outcome, 0, phase, 0, label, run, sequence, self._process, 0, due_ns, before_ns, after_ns),
         )
+        if written != _RECORD_BYTES:
+            self._give_up_file()
 
     def started(self, run: int, phase: int, sequence: int, due_ns: int, attempt: int = 1, label: int = 0) -> None:
         """Record that a task's body begins now, here."""
@@ -130,10 +141,12 @@ class Recorder:
             place |= 2
         if _running_loop() is not None:
             place |= 4
-        os.write(
+        written = os.write(
             descriptor,
             RECORD.pack(2, 0, place, phase, attempt, label, run, sequence, process, thread, monotonic_ns(), due_ns, 0),
         )
+        if written != _RECORD_BYTES:
+            self._give_up_file()
 
     def finished(
         self, run: int, phase: int, sequence: int, due_ns: int, outcome: int = Outcome.OK, attempt: int = 1, label: int = 0
@@ -141,12 +154,14 @@ class Recorder:
         """Record that a task's body has ended now, and how."""
         now_ns = monotonic_ns()
         descriptor = self._descriptor if self._descriptor >= 0 else self._open()
-        os.write(
+        written = os.write(
             descriptor,
             RECORD.pack(
                 3, outcome, 0, phase, attempt, label, run, sequence, self._process, threading.get_native_id(), now_ns, due_ns, 0
             ),
         )
+        if written != _RECORD_BYTES:
+            self._give_up_file()
 
 
 def _running_loop() -> object | None:

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import os
+import sys
 import time
 
 SPIN_SHARE_OF_GAP = 0.1
@@ -42,7 +43,7 @@ class AsyncTimer:
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._descriptor = -1
-        if hasattr(os, "timerfd_create"):
+        if sys.version_info >= (3, 13):
             self._descriptor = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
             self._loop.add_reader(self._descriptor, self._expired)
 
@@ -54,7 +55,7 @@ class AsyncTimer:
         """Let the loop run until ``due_ns``; return at once if it has passed."""
         ahead_ns = due_ns - monotonic_ns() - spin_ns
         if ahead_ns > 0:
-            if self._descriptor >= 0:
+            if sys.version_info >= (3, 13):
                 self._woken.clear()
                 os.timerfd_settime_ns(self._descriptor, initial=ahead_ns)
                 await self._woken.wait()

@@ -8,7 +8,7 @@ import asyncio
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,8 @@ monotonic_ns = time.monotonic_ns
 
 @dataclass(frozen=True, slots=True)
 class ProduceOrder:
-    """What to offer: tasks of one workload to one queue under a load, numbered from ``first_sequence``."""
+    """What to offer: tasks of one workload to one queue under a load, numbered from ``first_sequence``. Raises ValueError for an
+    ``in_flight_limit`` with which nothing could ever be sent."""
 
     run: int
     phase: int
@@ -33,6 +34,10 @@ class ProduceOrder:
     load: Load
     first_sequence: int = 0
     in_flight_limit: int = 64
+
+    def __post_init__(self) -> None:
+        if self.in_flight_limit < 1:
+            raise ValueError(f"in_flight_limit must be at least 1, not {self.in_flight_limit}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,18 @@ class _Tally:
         order = self.order
         return (order.run, order.phase, order.first_sequence + index, due_ns, order.workload, order.argument)
 
-    def note(self, call: TaskCall, before_ns: int, after_ns: int, error: Exception | None) -> None:
+    def note(self, call: TaskCall, before_ns: int, after_ns: int, error: BaseException | None) -> None:
         recorder.enqueued(call[0], call[1], call[2], call[3], before_ns, after_ns, error is None)
         if error is None:
             self.acknowledged += 1
         else:
             self.errors[f"{type(error).__name__}: {error}"[:300]] += 1
+
+    def note_many(self, calls: Sequence[TaskCall], before_ns: int, after_ns: int, errors: Sequence[BaseException | None]) -> None:
+        if len(errors) != len(calls):
+            errors = [ValueError(f"enqueue_many told of {len(errors)} sends when it was given {len(calls)}")] * len(calls)
+        for call, error in zip(calls, errors, strict=True):
+            self.note(call, before_ns, after_ns, error)
 
     def chunks(self, load: Prefilled) -> Iterator[tuple[int, list[TaskCall]]]:
         for first in range(0, load.count, load.chunk):
@@ -96,10 +107,12 @@ def produce(producer: Producer, order: ProduceOrder) -> ProduceResult:
     cpu_before_ns, began_ns = time.process_time_ns(), monotonic_ns()
     if isinstance(load, Prefilled) and load.many:
         for before_ns, calls in tally.chunks(load):
-            errors = producer.enqueue_many(order.queue, calls)
-            after_ns = monotonic_ns()
-            for call, error in zip(calls, errors, strict=True):
-                tally.note(call, before_ns, after_ns, error)
+            errors: Sequence[BaseException | None]
+            try:
+                errors = producer.enqueue_many(order.queue, calls)
+            except Exception as raised:
+                errors = [raised] * len(calls)
+            tally.note_many(calls, before_ns, monotonic_ns(), errors)
     elif isinstance(load, Prefilled):
         for index in range(load.count):
             _send(producer, tally, tally.call(index, monotonic_ns()))
@@ -132,10 +145,16 @@ async def produce_async(producer: AsyncProducer, order: ProduceOrder) -> Produce
     cpu_before_ns, began_ns = time.process_time_ns(), monotonic_ns()
     if isinstance(load, Prefilled) and load.many:
         for before_ns, calls in tally.chunks(load):
-            errors = await producer.enqueue_many(order.queue, calls)
-            after_ns = monotonic_ns()
-            for call, error in zip(calls, errors, strict=True):
-                tally.note(call, before_ns, after_ns, error)
+            errors: Sequence[BaseException | None]
+            try:
+                errors = await producer.enqueue_many(order.queue, calls)
+            except asyncio.CancelledError as raised:
+                if _is_being_cancelled():
+                    raise
+                errors = [raised] * len(calls)
+            except Exception as raised:
+                errors = [raised] * len(calls)
+            tally.note_many(calls, before_ns, monotonic_ns(), errors)
     elif isinstance(load, Prefilled):
         for index in range(load.count):
             await _send_async(producer, tally, tally.call(index, monotonic_ns()))
@@ -168,10 +187,20 @@ async def _send_paced(producer: AsyncProducer, tally: _Tally, began_ns: int, off
 
 
 async def _send_async(producer: AsyncProducer, tally: _Tally, call: TaskCall) -> None:
-    error: Exception | None = None
+    error: BaseException | None = None
     before_ns = monotonic_ns()
     try:
         await producer.enqueue(tally.order.queue, call)
+    except asyncio.CancelledError as raised:
+        if _is_being_cancelled():
+            raise
+        error = raised
     except Exception as raised:
         error = raised
     tally.note(call, before_ns, monotonic_ns(), error)
+
+
+def _is_being_cancelled() -> bool:
+    """Whether the load is to end, rather than the framework having cancelled a send of its own, which has only failed."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,5 @@
+"""``python -m benchmarks``: the lab's command line."""
+
+from benchmarks.cli import main
+
+main()

@@ -1,0 +1,322 @@
+"""The command line. Every recipe of the justfile ends here; options win over environment variables, those over defaults."""
+
+import os
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import redis
+import typer
+from rich.console import Console
+
+from benchmarks import hand_tools, manifest, separation
+from benchmarks.docker_commands import docker_app
+from benchmarks.labs import Lab, LabError, control_of
+from benchmarks.labs.compose import Compose, ComposeLab
+from benchmarks.labs.local import CHECKOUT, LocalLab
+from benchmarks.labs.lock import lab_lock
+from benchmarks.model import Scenario
+from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.progress import display
+from benchmarks.redis_server import RedisServer
+from benchmarks.results import ResultSet, ResultSetError
+from benchmarks.scenarios import all_scenarios
+from benchmarks.settings import Settings, SettingsError, load_settings
+from benchmarks.suite import Entry, Suite, SuitePlan, parse_entries
+from benchmarks.summary import print_summary
+from tasks.contract import Track
+
+INTERRUPTED = 130
+INVALID = 3
+
+
+class LabName(StrEnum):
+    """Where to run."""
+
+    LOCAL = "local"
+    COMPOSE = "compose"
+
+
+class PresetName(StrEnum):
+    """How large."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    FULL = "full"
+
+
+class TrackName(StrEnum):
+    """Which settings the frameworks get."""
+
+    NORMALISED = "normalised"
+    TUNED = "tuned"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetDefaults:
+    """How often and how long, where the user does not say."""
+
+    runs: int
+    max_runs: int
+    warmup_s: float
+
+
+PRESETS = {
+    PresetName.QUICK: PresetDefaults(runs=1, max_runs=2, warmup_s=1),
+    PresetName.STANDARD: PresetDefaults(runs=10, max_runs=20, warmup_s=5),
+    PresetName.FULL: PresetDefaults(runs=10, max_runs=30, warmup_s=30),
+}
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="queuelab: a benchmark lab for Python task queues.")
+app.add_typer(docker_app, name="docker")
+app.add_typer(hand_tools.redis_app, name="redis")
+console = Console()
+errors = Console(stderr=True)
+
+
+class UserError(Exception):
+    """Something that the user can put right; the text says what."""
+
+
+def _lab(name: LabName) -> Lab:
+    if name is LabName.COMPOSE:
+        return ComposeLab()
+    return LocalLab()
+
+
+def _scenarios(wanted: str) -> list[Scenario]:
+    """Scenarios by number, name, ``scenario7``, a list of these, or ``all``."""
+    known = list(all_scenarios().values())
+    if wanted == "all":
+        return known
+    chosen = []
+    for word in wanted.split(","):
+        bare = word.strip().removeprefix("scenario").strip("_")
+        found = [s for s in known if bare == str(s.number) or word.strip() == s.name]
+        if not found:
+            raise UserError(f"no scenario {word!r}; there are: {', '.join(f'{s.number} ({s.name})' for s in known)}, or all")
+        chosen += found
+    return chosen
+
+
+def _sizes(options: list[str], scenarios: list[Scenario]) -> dict[str, float | int]:
+    known = {name for scenario in scenarios for preset in scenario.sizes.values() for name in preset}
+    sizes: dict[str, float | int] = {}
+    for option in options:
+        name, _, text = option.partition("=")
+        if name not in known:
+            raise UserError(f"no size {name!r}; there are: {', '.join(sorted(known))}")
+        try:
+            sizes[name] = int(text) if text.isdigit() else float(text)
+        except ValueError:
+            raise UserError(f"size {name} must be a number, not {text!r}") from None
+        if sizes[name] <= 0:
+            raise UserError(f"size {name} must be positive, not {text}")
+    return sizes
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Option(help="Scenarios: numbers or names separated by commas, or all.")] = "all",
+    lab: Annotated[LabName, typer.Option(help="Where to run.")] = LabName.LOCAL,
+    preset: Annotated[PresetName, typer.Option(help="How large.")] = PresetName.STANDARD,
+    variants: Annotated[str | None, typer.Option(help="Variants separated by commas; name=variant enters one again.")] = None,
+    size: Annotated[list[str] | None, typer.Option(help="A size of the scenario, as in tasks=5000. Repeatable.")] = None,
+    runs: Annotated[int | None, typer.Option(help="Valid runs of each variant, at least [BENCHMARK_RUNS].")] = None,
+    max_runs: Annotated[int | None, typer.Option(help="Runs of each variant, at most [BENCHMARK_MAX_RUNS].")] = None,
+    workers: Annotated[int | None, typer.Option(help="Execution slots of a worker [BENCHMARK_WORKERS].")] = None,
+    warmup_seconds: Annotated[float | None, typer.Option(help="Warm-up of a worker [BENCHMARK_WARMUP_SECONDS].")] = None,
+    run_timeout_seconds: Annotated[float | None, typer.Option(help="Limit of a run [BENCHMARK_RUN_TIMEOUT_SECONDS].")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Where result sets go [BENCHMARK_OUTPUT_DIR].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is random [BENCHMARK_SEED].")] = None,
+    track: Annotated[TrackName, typer.Option(help="Equal settings, or those its documentation advises.")] = TrackName.NORMALISED,
+    label: Annotated[str | None, typer.Option(help="Name of the result set, after its time.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Complete the latest result set.")] = False,
+    resume_from: Annotated[Path | None, typer.Option(help="Complete this result set.")] = None,
+) -> None:
+    """Run scenarios and write a result set."""
+    settings = load_settings(
+        benchmark_runs=runs,
+        benchmark_max_runs=max_runs,
+        benchmark_workers=workers,
+        benchmark_warmup_seconds=warmup_seconds,
+        benchmark_run_timeout_seconds=run_timeout_seconds,
+        benchmark_output_dir=output_dir,
+        benchmark_seed=seed,
+    )
+    if resume or resume_from is not None:
+        _resume(resume_from or settings.benchmark_output_dir / "latest")
+        return
+    scenarios = _scenarios(scenario)
+    sizes = _sizes(size or [], scenarios)
+    with lab_lock(CHECKOUT), _lab(lab) as running:
+        try:
+            entries = parse_entries(variants or ",".join(running.variants()), running.variants())
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        plan = _plan(settings, lab, preset, scenarios, entries, sizes, track.value)
+        results = ResultSet.create(settings.benchmark_output_dir, label or preset.value, _manifest(plan, scenarios, running))
+        _execute(plan, scenarios, running, results)
+
+
+def _plan(
+    settings: Settings,
+    lab: LabName,
+    preset: PresetName,
+    scenarios: list[Scenario],
+    entries: tuple[Entry, ...],
+    sizes: dict[str, float | int],
+    track: Track,
+) -> SuitePlan:
+    defaults = PRESETS[preset]
+    cores = len(os.sched_getaffinity(0))
+    slots = settings.benchmark_workers or cores
+    runs = settings.benchmark_runs or defaults.runs
+    warmup_s = settings.benchmark_warmup_seconds
+    return SuitePlan(
+        lab=lab.value,
+        preset=preset.value,
+        scenarios=tuple(s.name for s in scenarios),
+        entries=entries,
+        sizes=sizes,
+        runs=runs,
+        max_runs=settings.benchmark_max_runs or runs * defaults.max_runs // defaults.runs,
+        processes=min(slots, cores),
+        slots=slots,
+        track=track,
+        warmup_s=defaults.warmup_s if warmup_s is None else warmup_s,
+        run_timeout_s=settings.benchmark_run_timeout_seconds,
+        seed=settings.benchmark_seed,
+    )
+
+
+def _manifest(plan: SuitePlan, scenarios: list[Scenario], lab: Lab) -> dict[str, Any]:
+    """On what a result set is made, with the versions of everything as reported by what runs."""
+    variants = lab.variants()
+    descriptions = {}
+    for framework in sorted({variants[entry.variant] for entry in plan.entries}):
+        with NodeClient(lab.producer_url(framework), lab.token) as producer:
+            descriptions[framework] = producer.describe()
+    server = RedisServer(lab.redis_url)
+    try:
+        facts = server.facts()
+    finally:
+        server.close()
+    control = control_of(descriptions.values())
+    return manifest.gather(
+        command_line=sys.argv,
+        seed=plan.seed,
+        settings={**asdict(plan), "redis": facts, "frameworks": descriptions},
+        scenarios=scenarios,
+        control=next((e.name for e in plan.entries if e.variant == control), None),
+        versions={"redis": {"redis_version": facts["version"]}, **{f: d["versions"] for f, d in descriptions.items()}},
+    )
+
+
+def _resume(path: Path) -> None:
+    results = ResultSet.open(path, resume=True)
+    try:
+        plan = SuitePlan.from_json(results.manifest()["settings"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} holds no plan that this version can resume ({error})") from None
+    console.print(f"Resuming {results.path}: {len(results.completed())} runs are there already.")
+    with lab_lock(CHECKOUT), _lab(LabName(plan.lab)) as running:
+        _execute(plan, _scenarios(",".join(plan.scenarios)), running, results)
+
+
+def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet) -> None:
+    console.print(f"Writing to [bold]{results.path}[/bold]")
+    try:
+        with display(console) as shown:
+            Suite(plan, scenarios, lab, results, shown).execute()
+    except BaseException:
+        results.finish("interrupted")
+        errors.print(f"Not complete: {len(results.completed())} runs are kept. Go on with: just benchmark-resume {results.path}")
+        raise
+    results.finish("complete")
+    print_summary(console, results, scenarios)
+    if not any(stored.result.valid for stored in results.stored_runs()):
+        raise typer.Exit(INVALID)
+
+
+def _compose_is_up() -> bool:
+    try:
+        return any(service.up for service in Compose().health())
+    except LabError:
+        return False
+
+
+@app.command()
+def verify_separation(
+    lab: Annotated[LabName | None, typer.Option(help="Which lab; without it Compose if it is up, else local.")] = None,
+) -> None:
+    """Prove from Redis's own keys and clients that every framework keeps to its databases."""
+    name = lab or (LabName.COMPOSE if _compose_is_up() else LabName.LOCAL)
+    with lab_lock(CHECKOUT), _lab(name) as running:
+        findings = separation.examine(running)
+    separation.print_findings(console, findings)
+    if not all(f.holds for f in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def worker(
+    variant: Annotated[str, typer.Argument(help="A variant, as celery-prefork.")],
+    slots: Annotated[int | None, typer.Option(help="Execution slots.")] = None,
+) -> None:
+    """Run a worker of a variant in the foreground, against the Redis that its own variables name, until Ctrl-C."""
+    hand_tools.run_worker(variant, slots or len(os.sched_getaffinity(0)))
+
+
+@app.command()
+def info() -> None:
+    """Print what is installed, which scenarios and variants there are, and where results go."""
+    hand_tools.print_info(console, load_settings())
+
+
+@app.command()
+def harness(
+    target: Annotated[
+        list[str], typer.Option(help="A variant and the share of a bare worker's rate that it must keep, as a=0.98.")
+    ],
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
+) -> None:
+    """Measure the lab itself: recorder, agent, producer, pacing, reading, and a queue with a known answer."""
+    from benchmarks import harness as own
+
+    targets = {}
+    for item in target:
+        variant, _, share = item.partition("=")
+        try:
+            targets[variant] = float(share)
+        except ValueError:
+            raise UserError(f"--target {item!r} must be a variant and a share, as in a=0.98") from None
+    with lab_lock(CHECKOUT):
+        met = own.run(console, targets, load_settings().benchmark_output_dir, quick=quick)
+    if not met:
+        raise typer.Exit(INVALID)
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is one readable message and an exit code, never a traceback for a user's slip."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        app()
+    except (UserError, SettingsError, LabError, NodeError, ResultSetError) as error:
+        errors.print(f"[bold red]Error:[/bold red] {error}", highlight=False)
+        sys.exit(1)
+    except redis.RedisError as error:
+        errors.print(f"[bold red]Error:[/bold red] Redis does not answer: {error}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("Interrupted; nothing is left running.")
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,43 @@
+"""Where a benchmark runs. A lab has Redis, the mock API and nodes, all addressed by URL: a scenario cannot tell which it is."""
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+
+class LabError(Exception):
+    """The lab cannot be brought up or reached; the text says what is wrong and what to do."""
+
+
+class Lab(Protocol):
+    """A running lab, as a context manager."""
+
+    name: str
+    token: str
+    redis_url: str
+    """Redis as the runner sees it, without a database number."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def variants(self) -> Mapping[str, str]:
+        """The framework of every variant that the lab has a worker node for."""
+        ...
+
+    def worker_url(self, variant: str) -> str:
+        """The worker node of a variant. Raises LabError."""
+        ...
+
+    def producer_url(self, framework: str) -> str:
+        """The producer node of a framework. Raises LabError."""
+        ...
+
+    def other_worker_urls(self, variant: str) -> list[str]:
+        """The worker nodes that are up beside that of ``variant``, and must be still while it is measured."""
+        ...
+
+
+def control_of(descriptions: Iterable[Mapping[str, Any]]) -> str | None:
+    """The control variant among frameworks' own descriptions (``describe``); None where none of them is it."""
+    return next((v["name"] for d in descriptions for v in d["variants"] if v["control"]), None)

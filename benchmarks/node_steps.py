@@ -1,0 +1,44 @@
+"""Steps with a node that take a while: offer a load to its end, wait for a queue to be empty."""
+
+import time
+from collections.abc import Callable
+
+from benchmarks.model import Produced
+from benchmarks.node_client import NodeClient, NodeError
+from tasks.producing import ProduceOrder
+
+POLL_S = 0.05
+EMPTY_AT_MOST_S = 120.0
+
+
+def nothing() -> None:
+    """What there is to do between two looks, where there is nothing to do."""
+
+
+def produce(producer: NodeClient, order: ProduceOrder, meanwhile: Callable[[], None] = nothing) -> Produced:
+    """Offer a load and wait until it is offered, calling ``meanwhile`` at every look. Raises NodeError when the producer
+    failed."""
+    producer.start_producing(order)
+    while True:
+        status = producer.producer()
+        if status.result is not None:
+            return status.result
+        if status.state != "running":
+            raise NodeError(producer.name, f"offering {order.load}", status.error or f"the producer is {status.state}")
+        meanwhile()
+        time.sleep(POLL_S)
+
+
+def is_empty(producer: NodeClient, queue: str) -> bool:
+    """Whether the queue holds no task in any state."""
+    depth = producer.depth(queue)
+    return depth.waiting + depth.claimed + depth.delayed == 0
+
+
+def wait_until_empty(producer: NodeClient, queue: str) -> None:
+    """Wait until the queue holds no task in any state. Raises NodeError when that takes over two minutes."""
+    give_up_s = time.monotonic() + EMPTY_AT_MOST_S
+    while not is_empty(producer, queue):
+        if time.monotonic() > give_up_s:
+            raise NodeError(producer.name, f"draining {queue}", f"it is not empty after {EMPTY_AT_MOST_S:.0f} s")
+        time.sleep(POLL_S)

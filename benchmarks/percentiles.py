@@ -1,0 +1,41 @@
+"""Latencies in a few figures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.task_table import Ints
+
+NS_PER_MS = 1_000_000
+_PERCENTILES = (50, 95, 99, 99.9)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySummary:
+    """Percentiles, greatest and mean of ``count`` latencies, in milliseconds; all None where there was nothing to measure, which
+    is not the same as 0."""
+
+    count: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    p99_9_ms: float | None
+    max_ms: float | None
+    mean_ms: float | None
+
+
+def summarise(latencies_ns: Ints) -> LatencySummary:
+    """Summarise latencies in nanoseconds. Percentiles interpolate linearly between the two nearest ranks (type 7 of Hyndman and
+    Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50, 1996)."""
+    if len(latencies_ns) == 0:
+        return LatencySummary(0, None, None, None, None, None, None)
+    p50, p95, p99, p99_9 = (float(p) for p in np.percentile(latencies_ns, _PERCENTILES) / NS_PER_MS)
+    return LatencySummary(
+        count=len(latencies_ns),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        p99_9_ms=p99_9,
+        max_ms=float(latencies_ns.max()) / NS_PER_MS,
+        mean_ms=float(latencies_ns.mean()) / NS_PER_MS,
+    )

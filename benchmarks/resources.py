@@ -1,0 +1,140 @@
+"""What a run cost: CPU, memory and the broker's bill, from the readings at the marks of its phases. Pure arithmetic.
+
+Memory is in MB of 10^6 bytes. A figure whose denominator is 0 is None.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.loads import NS_PER_S
+from benchmarks.model import HostReading, PhaseData, RunData, TreeSample
+
+BYTES_PER_MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TreeMemory:
+    """Memory of a worker's whole process tree in MB: proportional (PSS: shared pages divided among those that share them),
+    resident (RSS: shared pages counted in every process) and unique (USS: what ending the tree would free)."""
+
+    pss_mb: float
+    rss_mb: float
+    uss_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerMemory:
+    """Before the first load; each figure's highest over all samples and marks; after the last phase's drain (None without a
+    phase)."""
+
+    idle: TreeMemory
+    peak: TreeMemory
+    after: TreeMemory | None
+
+
+@dataclass(frozen=True, slots=True)
+class CpuPer1000:
+    """CPU seconds per 1,000 tasks ended (for the producer: sent)."""
+
+    worker_s: float | None
+    producer_s: float | None
+    redis_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedisCost:
+    """What one task asked of Redis from send to end: commands and network bytes, in and out together; and for a prefilled load
+    the memory that one queued task takes."""
+
+    commands_per_task: float | None
+    bytes_per_task: float | None
+    memory_bytes_per_queued_task: float | None
+
+
+def measured_phases(data: RunData) -> list[PhaseData]:
+    """The phases of a run in order, without the warm-up."""
+    return sorted((p for p in data.phases.values() if p.record.number > 0), key=lambda p: p.record.number)
+
+
+def host_marks(data: RunData) -> list[HostReading]:
+    """The host's readings at all marks of the measured phases, in order."""
+    return [mark.host for p in measured_phases(data) for mark in (p.record.before, p.record.filled, p.record.after)]
+
+
+def steal_share(begin: HostReading, end: HostReading) -> float | None:
+    """The share of the host's CPU time, over all cores and idle time included, that its hypervisor withheld."""
+    return _ratio(end.cpu_steal_s - begin.cpu_steal_s, end.cpu_total_s - begin.cpu_total_s)
+
+
+def host_cores(begin: HostReading, end: HostReading) -> int | None:
+    """How many cores the host has: its CPU time, idle time included, grows by that many seconds a second."""
+    elapsed_s = (end.at_ns - begin.at_ns) / NS_PER_S
+    return round((end.cpu_total_s - begin.cpu_total_s) / elapsed_s) if elapsed_s > 0 else None
+
+
+def throttled_s(data: RunData) -> float | None:
+    """For how long the worker's control group was held back by its CPU limit; None where it has none of its own."""
+    phases = measured_phases(data)
+    if not phases:
+        return None
+    begin, end = phases[0].record.before.worker.cgroup_throttled_s, phases[-1].record.after.worker.cgroup_throttled_s
+    return None if begin is None or end is None else end - begin
+
+
+def cpu_percent(cpu_s: float, elapsed_s: float | None) -> float | None:
+    """CPU time as a percentage of one core."""
+    share = None if elapsed_s is None else _ratio(cpu_s, elapsed_s)
+    return None if share is None else 100 * share
+
+
+def drain_cpu_s(phase: PhaseData) -> float:
+    """CPU seconds of the worker's tree from when the producer had finished until all was drained."""
+    return phase.record.after.worker.cpu_s - phase.record.filled.worker.cpu_s
+
+
+def cpu_per_1000(phase: PhaseData) -> CpuPer1000:
+    """CPU of a prefilled phase: the worker's over its drain, the producer's over its sending, Redis's over both."""
+    record, ended = phase.record, phase.account.ended
+    return CpuPer1000(
+        worker_s=_ratio(1000 * drain_cpu_s(phase), ended),
+        producer_s=_ratio(1000 * record.produced.cpu_s, phase.account.attempted),
+        redis_s=_ratio(1000 * (record.after.redis.cpu_s - record.before.redis.cpu_s), ended),
+    )
+
+
+def redis_cost(phase: PhaseData) -> RedisCost:
+    """The broker's bill of a prefilled phase, from before its first send until all was drained."""
+    before, filled, after = phase.record.before.redis, phase.record.filled.redis, phase.record.after.redis
+    ended = phase.account.ended
+    moved_bytes = after.input_bytes - before.input_bytes + after.output_bytes - before.output_bytes
+    return RedisCost(
+        commands_per_task=_ratio(after.commands - before.commands, ended),
+        bytes_per_task=_ratio(moved_bytes, ended),
+        memory_bytes_per_queued_task=_ratio(filled.memory_bytes - before.memory_bytes, phase.account.acknowledged),
+    )
+
+
+def worker_memory(data: RunData) -> WorkerMemory:
+    """Memory of the worker's tree: idle, at its peak, and after the run."""
+    phases = measured_phases(data)
+    marks = [mark.worker for p in phases for mark in (p.record.before, p.record.filled, p.record.after)]
+    seen: Sequence[TreeSample] = [data.worker.idle, *data.samples, *marks]
+    return WorkerMemory(
+        idle=_memory(data.worker.idle),
+        peak=TreeMemory(
+            pss_mb=max(s.pss_bytes for s in seen) / BYTES_PER_MB,
+            rss_mb=max(s.rss_bytes for s in seen) / BYTES_PER_MB,
+            uss_mb=max(s.uss_bytes for s in seen) / BYTES_PER_MB,
+        ),
+        after=_memory(marks[-1]) if marks else None,
+    )
+
+
+def _memory(sample: TreeSample) -> TreeMemory:
+    return TreeMemory(
+        pss_mb=sample.pss_bytes / BYTES_PER_MB, rss_mb=sample.rss_bytes / BYTES_PER_MB, uss_mb=sample.uss_bytes / BYTES_PER_MB
+    )
+
+
+def _ratio(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator > 0 else None

@@ -1,0 +1,39 @@
+"""The scenarios, one module each: what is offered, what is measured, and nothing of how runs are made.
+
+To add a scenario, write ``benchmarks/scenarios/scenario_N_NAME.py`` with a module-level ``SCENARIO`` that meets
+:class:`benchmarks.model.Scenario`; it is found by its file's name, and nothing else in the lab names it.
+
+- ``name`` is the module's name, and result files are named after it; ``number`` is its N.
+- ``phases(sizes)`` lists what each run goes through. The warm-up comes before it and is not the scenario's affair. Workers are
+  paused while a :class:`~benchmarks.loads.Prefilled` load is enqueued and let go when it is complete; every phase ends when all
+  its tasks have ended. A load may be a function of the phases before it in the same run. ``sizes`` holds every name of a preset;
+  sizes that make no sense raise ValueError.
+- ``measures(data)`` is pure arithmetic on what was recorded and returns exactly the keys of ``columns``, in that order, each
+  name ending in its unit; None where nothing was measured, never 0 and never NaN. It must bear a run that ended early: phases
+  missing, tables empty. Totals leave out the warm-up (phase number 0).
+- ``summary`` picks the few measures that the terminal shows.
+- ``shares`` names columns that need the control's runs as well; they are filled in when the tables are written.
+- ``flags(data)`` adds what only this scenario can judge; what holds for every run is in :mod:`benchmarks.flags`.
+"""
+
+import importlib
+import pkgutil
+import re
+
+from benchmarks.model import Scenario
+
+_MODULE = re.compile(r"scenario_(\d+)_[a-z0-9_]+")
+
+
+def all_scenarios() -> dict[str, Scenario]:
+    """All scenarios by name, in the order of their numbers. Raises ValueError for one whose name or number is not its file's."""
+    found: list[Scenario] = []
+    for module in pkgutil.iter_modules(__path__):
+        match = _MODULE.fullmatch(module.name)
+        if match is None:
+            continue
+        scenario: Scenario = importlib.import_module(f"{__name__}.{module.name}").SCENARIO
+        if (scenario.name, scenario.number) != (module.name, int(match[1])):
+            raise ValueError(f"{module.name}.py holds a scenario that calls itself {scenario.name!r}, number {scenario.number}")
+        found.append(scenario)
+    return {scenario.name: scenario for scenario in sorted(found, key=lambda scenario: scenario.number)}

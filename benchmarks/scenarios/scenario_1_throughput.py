@@ -1,0 +1,254 @@
+"""Scenario 1: how many empty tasks a second, at what latency, for what price."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.flags import Flag, FlagCode
+from benchmarks.loads import NS_PER_S, Load, Paced, Prefilled
+from benchmarks.model import Measures, PhaseData, PhasePlan, RunData
+from benchmarks.percentiles import LatencySummary, summarise
+from benchmarks.resources import (
+    cpu_per_1000,
+    cpu_percent,
+    drain_cpu_s,
+    host_marks,
+    measured_phases,
+    redis_cost,
+    steal_share,
+    worker_memory,
+)
+from benchmarks.task_table import Ints
+
+CAPACITY, BULK, PACED, HALF = "capacity", "bulk", "paced", "half"
+WORKLOAD = "noop"
+UTILISATION = 0.5
+"""Share of the measured capacity, and at most of the measured enqueue rate, that the phase ``half`` offers."""
+
+_Values = dict[str, float | int | None]
+
+_STAGES = {
+    "lateness": "from the intended send time to the begin of the enqueue call",
+    "send": "duration of the enqueue call",
+    "queue_wait": "from the intended send time to the start of the task's body",
+    "service": "from the start of the task's body to its end",
+    "end_to_end": "from the intended send time to the end of the task's body",
+}
+_FIGURES = {"p50": "median", "p95": "95th percentile", "p99": "99th percentile", "p99_9": "99.9th percentile", "max": "greatest"}
+_OFFERED = {PACED: "at the paced rate", HALF: f"at {UTILISATION:.0%} of capacity"}
+
+_COLUMNS: dict[str, str] = {
+    "task_count": "tasks prefilled for the capacity drain",
+    "total_time": "s from letting the workers go on the full queue to the last end of a task",
+    "throughput": "tasks ended over total_time, 1/s",
+    "mean_latency": "mean end to end latency at the paced rate, ms, from the intended send time to the recorded finish",
+    "p50": "median of the same, ms",
+    "p95": "95th percentile of the same, ms",
+    "p99": "99th percentile of the same, ms",
+    "memory_mb": "highest PSS of the worker's whole process tree, MB of 10^6 bytes",
+    "cpu_percent": "CPU of the worker's tree over the capacity drain, 100 = one core",
+    "enqueue_per_s": "tasks enqueued one by one, a second, by one producer with the workers paused",
+    "bulk_enqueue_per_s": "the same in the framework's fastest way for many tasks",
+    "drain_per_s": "capacity: tasks ended a second between 10 % and 90 % of the drain",
+    "drain_share_of_control": "drain_per_s over the mean of the control's valid runs",
+    "paced_rate_offered_per_s": "tasks sent a second in the paced phase",
+    "half_rate_per_s": "tasks sent a second in the phase at half of the capacity",
+    **{
+        f"{phase}_{stage}_{figure}_ms": f"{figure_words} of the time {words}, {offered}"
+        for phase, offered in _OFFERED.items()
+        for stage, words in _STAGES.items()
+        for figure, figure_words in _FIGURES.items()
+    },
+    **{
+        f"memory_{when}_{kind}_mb": f"{kind.upper()} of the worker's whole process tree, {words}, MB of 10^6 bytes"
+        for when, words in {
+            "idle": "warm, before the first load",
+            "peak": "highest over all samples",
+            "after": "after the last drain",
+        }.items()
+        for kind in ("pss", "rss", "uss")
+    },
+    "worker_cpu_s_per_1000": "CPU seconds of the worker's tree for 1,000 tasks of the capacity drain",
+    "producer_cpu_s_per_1000": "CPU seconds of the producer for 1,000 tasks enqueued one by one",
+    "redis_cpu_s_per_1000": "CPU seconds of Redis for 1,000 tasks, enqueued and drained",
+    "redis_commands_per_task": "commands that Redis executed for a task, enqueued and drained",
+    "redis_bytes_per_task": "network bytes into and out of Redis for a task, enqueued and drained",
+    "redis_memory_bytes_per_queued_task": "memory that Redis takes for a waiting task",
+    "working_processes": "processes that started tasks of the capacity drain",
+    "working_threads": "threads, over all processes, that started tasks of the capacity drain",
+    "attempted": "tasks sent, over all measured phases, as are the next four",
+    "completed": "tasks that ended well",
+    "failed": "tasks that ended by raising",
+    "lost": "tasks acknowledged that never ended",
+    "duplicated": "tasks executed more often than their retries explain",
+    "steal_share": "share of the host's CPU time that its hypervisor withheld during the run",
+    "load_1min": "highest 1-minute load of the host at the marks of the run",
+}
+
+
+def _sizes(tasks: int, paced_s: float, half_s: float) -> dict[str, float | int]:
+    return {"tasks": tasks, "rate_per_s": 100, "paced_s": paced_s, "half_s": half_s, "arrivals_seed": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Four phases: ``capacity`` (prefilled one by one, drained), ``bulk`` (prefilled in the fastest way, drained), ``paced`` (an
+    open loop at a low fixed rate) and ``half`` (an open loop with Poisson arrivals at half of the capacity just measured)."""
+
+    number: int = 1
+    name: str = "scenario_1_throughput"
+    title: str = "Basic throughput"
+    question: str = "How many tasks a second can it enqueue and execute, how long does a task wait, and what does that cost?"
+    headline: str = "drain_per_s"
+    sizes: Mapping[str, Mapping[str, float | int]] = field(
+        default_factory=lambda: {
+            "quick": _sizes(tasks=2_000, paced_s=3, half_s=3),
+            "standard": _sizes(tasks=10_000, paced_s=10, half_s=10),
+            "full": _sizes(tasks=20_000, paced_s=30, half_s=30),
+        }
+    )
+    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
+    summary: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "drain_per_s": "drain/s",
+            "drain_share_of_control": "of control",
+            "enqueue_per_s": "enqueue/s",
+            "p50": "p50 ms",
+            "p99": "p99 ms",
+            "memory_mb": "PSS MB",
+            "worker_cpu_s_per_1000": "CPU s/1k",
+        }
+    )
+    shares: Mapping[str, str] = field(default_factory=lambda: {"drain_share_of_control": "drain_per_s"})
+
+    def phases(self, sizes: Mapping[str, float | int]) -> Sequence[PhasePlan]:
+        """The four phases. Raises ValueError for a size that is not positive, and KeyError for one that is missing."""
+        tasks, rate_per_s, paced_s, half_s = (sizes[name] for name in ("tasks", "rate_per_s", "paced_s", "half_s"))
+        for name in ("tasks", "rate_per_s", "paced_s", "half_s"):
+            if not sizes[name] > 0:
+                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
+        seed = int(sizes["arrivals_seed"])
+
+        def half_of_capacity(before: Mapping[str, PhaseData]) -> Load:
+            rates = [rate for rate in _limits_per_s(before[CAPACITY]) if rate is not None]
+            return Paced(UTILISATION * min(rates) if rates else rate_per_s, half_s, "poisson", seed)
+
+        return (
+            PhasePlan(CAPACITY, WORKLOAD, Prefilled(int(tasks))),
+            PhasePlan(BULK, WORKLOAD, Prefilled(max(1, int(tasks) // 4), many=True)),
+            PhasePlan(PACED, WORKLOAD, Paced(rate_per_s, paced_s)),
+            PhasePlan(HALF, WORKLOAD, half_of_capacity),
+        )
+
+    def measures(self, data: RunData) -> Measures:
+        """The measures of one run."""
+        values: _Values = dict.fromkeys(self.columns)
+        if capacity := data.phases.get(CAPACITY):
+            values |= _capacity_measures(capacity)
+        if bulk := data.phases.get(BULK):
+            values["bulk_enqueue_per_s"] = bulk.tasks.enqueue_rate_per_s()
+        if paced := data.phases.get(PACED):
+            values |= _headline_latency(paced) | _latencies(paced)
+            values["paced_rate_offered_per_s"] = paced.tasks.offered_rate_per_s()
+        if half := data.phases.get(HALF):
+            values |= _latencies(half)
+            values["half_rate_per_s"] = half.tasks.offered_rate_per_s()
+        return values | _memory_measures(data) | _totals(data)
+
+    def flags(self, data: RunData) -> Sequence[Flag]:
+        """A note where the producer could not have kept half of the capacity up."""
+        capacity, half = data.phases.get(CAPACITY), data.phases.get(HALF)
+        if capacity is None or half is None or not isinstance(half.record.load, Paced):
+            return ()
+        drain_per_s, enqueue_per_s = _limits_per_s(capacity)
+        if drain_per_s is None or enqueue_per_s is None or drain_per_s <= enqueue_per_s:
+            return ()
+        rate, wanted = half.record.load.rate_per_s, UTILISATION * drain_per_s
+        return (FlagCode.PACED_RATE_CAPPED.flag(phase=HALF, rate=rate, half=wanted, enqueue=enqueue_per_s),)
+
+
+def _limits_per_s(capacity: PhaseData) -> tuple[float | None, float | None]:
+    """What the worker drains and what one producer enqueues a second."""
+    return capacity.tasks.drain_rate_per_s(), capacity.tasks.enqueue_rate_per_s()
+
+
+def _capacity_measures(phase: PhaseData) -> _Values:
+    last_end_ns = phase.tasks.last_end_ns()
+    total_s = None if last_end_ns is None else (last_end_ns - phase.record.resumed_ns) / NS_PER_S
+    cpu, cost = cpu_per_1000(phase), redis_cost(phase)
+    return {
+        "task_count": phase.account.planned,
+        "total_time": total_s,
+        "throughput": phase.account.ended / total_s if total_s else None,
+        "cpu_percent": cpu_percent(drain_cpu_s(phase), total_s),
+        "enqueue_per_s": phase.tasks.enqueue_rate_per_s(),
+        "drain_per_s": phase.tasks.drain_rate_per_s(),
+        "worker_cpu_s_per_1000": cpu.worker_s,
+        "producer_cpu_s_per_1000": cpu.producer_s,
+        "redis_cpu_s_per_1000": cpu.redis_s,
+        "redis_commands_per_task": cost.commands_per_task,
+        "redis_bytes_per_task": cost.bytes_per_task,
+        "redis_memory_bytes_per_queued_task": cost.memory_bytes_per_queued_task,
+        "working_processes": phase.tasks.working_processes(),
+        "working_threads": phase.tasks.working_threads(),
+    }
+
+
+def _headline_latency(phase: PhaseData) -> _Values:
+    summary = summarise(phase.tasks.end_to_end_ns())
+    return {"mean_latency": summary.mean_ms, "p50": summary.p50_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}
+
+
+def _latencies(phase: PhaseData) -> _Values:
+    """Percentiles of every stage; none at all where nothing was executed, for the way there would pass for a latency."""
+    if not phase.account.ended:
+        return {}
+    table = phase.tasks
+    stages: dict[str, Ints] = {
+        "lateness": table.lateness_ns(),
+        "send": table.send_ns(),
+        "queue_wait": table.queue_wait_ns(),
+        "service": table.service_ns(),
+        "end_to_end": table.end_to_end_ns(),
+    }
+    return {
+        f"{phase.record.name}_{stage}_{figure}_ms": value
+        for stage, latencies_ns in stages.items()
+        for figure, value in _figures(summarise(latencies_ns)).items()
+    }
+
+
+def _figures(summary: LatencySummary) -> _Values:
+    return {
+        "p50": summary.p50_ms,
+        "p95": summary.p95_ms,
+        "p99": summary.p99_ms,
+        "p99_9": summary.p99_9_ms,
+        "max": summary.max_ms,
+    }
+
+
+def _memory_measures(data: RunData) -> _Values:
+    memory = worker_memory(data)
+    values: _Values = {"memory_mb": memory.peak.pss_mb}
+    for when, tree in {"idle": memory.idle, "peak": memory.peak, "after": memory.after}.items():
+        values[f"memory_{when}_pss_mb"] = tree.pss_mb if tree else None
+        values[f"memory_{when}_rss_mb"] = tree.rss_mb if tree else None
+        values[f"memory_{when}_uss_mb"] = tree.uss_mb if tree else None
+    return values
+
+
+def _totals(data: RunData) -> _Values:
+    accounts = [phase.account for phase in measured_phases(data)]
+    marks = host_marks(data)
+    return {
+        "attempted": sum(a.attempted for a in accounts),
+        "completed": sum(a.completed for a in accounts),
+        "failed": sum(a.failed for a in accounts),
+        "lost": sum(a.lost for a in accounts),
+        "duplicated": sum(a.duplicated for a in accounts),
+        "steal_share": steal_share(marks[0], marks[-1]) if marks else None,
+        "load_1min": max((mark.load_1min for mark in marks), default=None),
+    }
+
+
+SCENARIO = Throughput()

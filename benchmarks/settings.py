@@ -1,0 +1,38 @@
+"""Settings: command-line options over environment variables over ``.env`` over defaults."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from benchmarks.labs.local import CHECKOUT
+
+Preset = Literal["quick", "standard", "full"]
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the text names it, its value, and what it may be."""
+
+
+class Settings(BaseSettings):
+    """What a user can set for a benchmark by environment, with its default. None: the preset or the machine decides."""
+
+    model_config = SettingsConfigDict(env_file=CHECKOUT / ".env", extra="ignore", env_ignore_empty=True)
+
+    benchmark_runs: int | None = Field(None, ge=1, le=10_000, description="runs of each variant, at least")
+    benchmark_max_runs: int | None = Field(None, ge=1, le=100_000, description="runs of each variant, at most")
+    benchmark_workers: int | None = Field(None, ge=1, le=10_000, description="execution slots of a worker")
+    benchmark_warmup_seconds: float | None = Field(None, ge=0, le=3600, description="how long a worker is warmed, at least")
+    benchmark_run_timeout_seconds: float = Field(600, gt=0, description="what one run may cost before it is given up")
+    benchmark_output_dir: Path = Field(CHECKOUT / "results", description="where result sets are written")
+    benchmark_seed: int = Field(20261120, ge=0, description="seed of the order of runs, arrivals and resampling")
+
+
+def load_settings(**options: Any) -> Settings:
+    """Settings with command-line options (those that are not None) on top. Raises SettingsError."""
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        problems = [f"{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("; ".join(problems)) from None

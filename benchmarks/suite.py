@@ -1,0 +1,216 @@
+"""A whole suite: which runs, in which order, how many, and what is kept of each. The order and the count are pure functions."""
+
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from benchmarks.flags import FlagCode, Severity, is_valid, run_flags
+from benchmarks.labs import Lab
+from benchmarks.model import RunResult, Scenario
+from benchmarks.progress import Display
+from benchmarks.results import ResultSet, samples_frame
+from benchmarks.runner import RecordedRun, Runner, RunSpec
+from benchmarks.statistics import interval_narrow_enough
+from benchmarks.task_table import tasks_frame
+from tasks.contract import Track
+
+NAME = re.compile(r"[a-z0-9-]+")
+FAILURES_BEFORE_GIVING_UP = 2
+RUNS_FOR_AN_INTERVAL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A variant as it is entered: under its own name, or under another (to compare it with itself, say)."""
+
+    name: str
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuitePlan:
+    """What was asked for; kept in the manifest, so that an interrupted suite resumes with the same."""
+
+    lab: str
+    preset: str
+    scenarios: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    sizes: Mapping[str, float | int]
+    """Sizes set by the user, over those of the preset."""
+    runs: int
+    max_runs: int
+    processes: int
+    slots: int
+    track: Track
+    warmup_s: float
+    run_timeout_s: float
+    seed: int
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "SuitePlan":
+        """The plan among the settings of a manifest. Raises KeyError or TypeError where there is none."""
+        own = {field.name: data[field.name] for field in fields(cls)}
+        entries = tuple(Entry(**entry) for entry in data["entries"])
+        return cls(**{**own, "entries": entries, "scenarios": tuple(data["scenarios"])})
+
+    def sizes_of(self, scenario: Scenario) -> dict[str, float | int]:
+        """The sizes that the scenario runs with."""
+        preset = scenario.sizes[self.preset]
+        return {name: self.sizes.get(name, value) for name, value in preset.items()}
+
+
+def order_of_round(entries: Sequence[Entry], seed: int, scenario: str, repetition: int) -> list[Entry]:
+    """The entries in a random order that depends on nothing but these arguments, so that drift hits all alike and a resumed
+    suite goes on in the same order."""
+    shuffled = list(entries)
+    random.Random(f"{seed}/{scenario}/{repetition}").shuffle(shuffled)
+    return shuffled
+
+
+def wants_another_run(results: Sequence[RunResult], headline: str, runs: int, max_runs: int) -> bool:
+    """Whether a variant that has these results needs one more: too few are valid, or the 95 % interval of the headline measure
+    is wider than ±5 % while the budget lasts. A variant that only ever failed is given up."""
+    if len(results) >= max_runs:
+        return False
+    valid = [r for r in results if r.valid]
+    failed = [r for r in results if r.failure is not None]
+    if not valid and len(failed) >= FAILURES_BEFORE_GIVING_UP:
+        return False
+    if len(valid) < runs:
+        return True
+    if runs < RUNS_FOR_AN_INTERVAL:
+        return False
+    values = [float(v) for r in valid if (v := r.measures.get(headline)) is not None]
+    return not interval_narrow_enough(values)
+
+
+class Suite:
+    """Makes all runs of a plan and stores each as it ends."""
+
+    def __init__(self, plan: SuitePlan, scenarios: Sequence[Scenario], lab: Lab, results: ResultSet, display: Display) -> None:
+        self._plan = plan
+        self._scenarios = scenarios
+        self._lab = lab
+        self._results = results
+        self._display = display
+        self._runner = Runner(lab, display)
+        self._made = [stored.result for stored in results.stored_runs()]
+
+    def execute(self) -> None:
+        """Make the runs that the result set does not hold yet."""
+        for scenario in self._scenarios:
+            for repetition in range(1, self._plan.max_runs + 1):
+                for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
+                    if self._is_due(scenario, entry, repetition):
+                        self._run(scenario, entry, repetition)
+
+    def _results_of(self, scenario: Scenario, entry: Entry) -> list[RunResult]:
+        return [r for r in self._made if r.scenario == scenario.name and r.variant == entry.name]
+
+    def _is_due(self, scenario: Scenario, entry: Entry, repetition: int) -> bool:
+        done = self._results_of(scenario, entry)
+        if any(r.repetition == repetition for r in done):
+            return False
+        plan = self._plan
+        return wants_another_run(done, scenario.headline, plan.runs, plan.max_runs)
+
+    def _total(self) -> int:
+        """How many runs the suite will have, as far as is known now."""
+        extra = sum(1 for r in self._made if r.repetition > self._plan.runs or not r.valid)
+        return len(self._scenarios) * len(self._plan.entries) * self._plan.runs + extra
+
+    def _run(self, scenario: Scenario, entry: Entry, repetition: int) -> None:
+        plan = self._plan
+        made = len(self._made) + 1
+        title = f"{scenario.title}, {entry.name} #{repetition}"
+        self._display.begin_run(title, made, max(made, self._total()))
+        spec = RunSpec(
+            scenario=scenario,
+            sizes=plan.sizes_of(scenario),
+            variant=entry.variant,
+            framework=self._lab.variants()[entry.variant],
+            run=self._results.next_run(),
+            repetition=repetition,
+            processes=plan.processes,
+            slots=plan.slots,
+            track=plan.track,
+            warmup_s=plan.warmup_s,
+            timeout_s=plan.run_timeout_s,
+        )
+        recorded = self._runner.make(spec)
+        result = result_of(recorded, entry.name)
+        self._results.store_run(result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded))
+        self._results.write_tables()
+        self._made.append(result)
+        self._display.end_run(title, outcome_text(result, scenario), result.valid)
+
+
+def result_of(recorded: RecordedRun, name: str) -> RunResult:
+    """A run's row: its measures and flags, or its failure."""
+    spec, data = recorded.spec, recorded.data
+    row = RunResult(
+        scenario=spec.scenario.name,
+        framework=spec.framework,
+        variant=name,
+        run=spec.run,
+        repetition=spec.repetition,
+        valid=False,
+        failure=recorded.failure,
+    )
+    if recorded.failure is not None or data is None:
+        died = data is not None and data.worker.died is not None
+        code = FlagCode.WORKER_DIED if died else FlagCode.RUN_FAILED
+        reason = recorded.failure or "its worker was never warm"
+        return replace(row, failure=reason, flags=(code.flag(reason=reason.splitlines()[0]),))
+    flags = (*run_flags(data), *spec.scenario.flags(data))
+    return replace(row, valid=is_valid(flags), flags=flags, measures=spec.scenario.measures(data))
+
+
+def outcome_text(result: RunResult, scenario: Scenario) -> str:
+    """How a run ended, in one line."""
+    if result.failure is not None:
+        return result.failure.splitlines()[0]
+    invalid = [f for f in result.flags if f.code.severity is Severity.INVALID]
+    if invalid:
+        return "; ".join(map(str, invalid))
+    parts = []
+    for name, heading in scenario.summary.items():
+        value = result.measures.get(name)
+        parts.append(f"{heading} {value:,.4g}" if value is not None else f"{heading} -")
+    return ", ".join(parts)
+
+
+def record_of(recorded: RecordedRun) -> dict[str, Any]:
+    """What is kept of a run beside its row, its tasks and its samples: how its worker was made and how its phases went."""
+    data = recorded.data
+    return {
+        "executed_variant": recorded.spec.variant,
+        "sizes": dict(recorded.spec.sizes),
+        "phase_names": dict(recorded.phase_names),
+        "worker": None if data is None else data.worker,
+        "phases": [] if data is None else [phase.record for phase in data.phases.values()],
+        "accounts": {} if data is None else {name: phase.account for name, phase in data.phases.items()},
+    }
+
+
+def parse_entries(text: str, known: Mapping[str, str]) -> tuple[Entry, ...]:
+    """Entries from ``a,b`` or ``name=variant,...``. Raises ValueError naming what is unknown or entered twice."""
+    entries = tuple(_parse_entries(text, known))
+    names = [e.name for e in entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"entered twice: {', '.join(twice)}; give one of them another name, as in other={twice[0]}")
+    return entries
+
+
+def _parse_entries(text: str, known: Mapping[str, str]) -> Iterator[Entry]:
+    for item in (part.strip() for part in text.split(",")):
+        name, _, variant = item.partition("=")
+        variant = variant or name
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name a variant: small letters, digits and hyphens only")
+        if variant not in known:
+            raise ValueError(f"no variant {variant!r}; there are: {', '.join(sorted(known))}")
+        yield Entry(name=name, variant=variant)

@@ -1,0 +1,239 @@
+"""A node: its bridge, its worker or producer, its event log, and the session that may hold it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+
+from benchmarks.model import TreeSample
+from infrastructure.agent.bridge import BridgeClient
+from infrastructure.agent.counting import EventReader
+from infrastructure.agent.errors import BridgeError, NodeConflictError, SupervisionError
+from infrastructure.agent.metrics import Scrape, WorkerScrape
+from infrastructure.agent.processes import connections
+from infrastructure.agent.producing import ProducerDesk
+from infrastructure.agent.requests import WorkerStart
+from infrastructure.agent.sampling import Sampler
+from infrastructure.agent.settings import AgentSettings
+from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState, child_environment
+from tasks.contract import Depth, WorkerCommand
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+WATCH_INTERVAL_S = 0.2
+"""How often the agent looks whether its worker and its own parent are still there."""
+_CONNECT_LIMIT_S = 60.0
+_CONNECT_POLL_S = 0.1
+_SCRAPE_BRIDGE_WAIT_S = 0.5
+_DEFAULT_REDIS_PORT = 6379
+
+logger = logging.getLogger("lab.agent")
+
+
+class Node:
+    """Everything that the agent's routes act on.
+
+    Raises NodeConflictError for what the node's role or state does not allow, BridgeError and SupervisionError as the parts do.
+    """
+
+    def __init__(self, settings: AgentSettings, environment: Mapping[str, str]) -> None:
+        self.settings = settings
+        settings.events_dir.mkdir(parents=True, exist_ok=True)
+        self._logs = Path(tempfile.mkdtemp(prefix="lab-agent-"))
+        children = child_environment(environment, CHECKOUT)
+        self.bridge = BridgeClient(settings.framework_python, settings.framework, children, CHECKOUT, self._logs / "bridge.log")
+        self.worker = Supervisor(children, CHECKOUT, self._logs, lambda: self.bridge.pid)
+        self.producer = ProducerDesk(self.bridge)
+        self.sampler = Sampler(self.worker.tree, settings.own_cgroup)
+        self.events = EventReader(settings.events_dir)
+        self.closing = asyncio.Event()
+        self._redis_port = urlsplit(settings.redis_url).port or _DEFAULT_REDIS_PORT
+        self._queues: tuple[str, ...] = ()
+        self._session = False
+        self._session_end: asyncio.Task[None] | None = None
+        self._autostart: asyncio.Task[None] | None = None
+        self._autostarted = False
+        self._autostart_failed = False
+
+    def health(self) -> dict[str, Any]:
+        """What the node is, and whether it is well: no worker has died and none failed to start by itself."""
+        return {
+            "role": self.settings.role,
+            "framework": self.settings.framework,
+            "variant": self.settings.variant,
+            "worker": self.worker.state,
+            "ok": self.worker.state is not WorkerState.DIED and not self._autostart_failed,
+        }
+
+    def require_role(self, role: str) -> None:
+        """Raises NodeConflictError on a node of the other role."""
+        if self.settings.role != role:
+            raise NodeConflictError(f"this node is a {self.settings.role}; ask a {role} node of {self.settings.framework}")
+
+    def begin(self) -> None:
+        """Start the worker that the settings ask for, if any."""
+        if self.settings.autostart is not None:
+            self._autostart_failed = False
+            self._autostart = asyncio.create_task(self._start_by_itself(self.settings.autostart))
+
+    async def start_worker(self, request: WorkerStart) -> dict[str, Any]:
+        """Start a worker, in the place of one that the node had started by itself. Answers its plan and root pids."""
+        await self._end_autostarted()
+        plan = await self._start(request)
+        return {"plan": plan, "pids": self.worker.root_pids}
+
+    def worker_connections(self) -> list[str]:
+        """This side's addresses of the worker's connections to Redis, as Redis's CLIENT LIST names them."""
+        return connections(self.worker.tree(), self._redis_port)
+
+    async def take_sample(self) -> TreeSample:
+        """One sample of the worker's tree."""
+        sample = await asyncio.to_thread(self.sampler.take)
+        if not sample.processes:
+            raise NodeConflictError(f"there is no worker to sample: it is {self.worker.state}")
+        return sample
+
+    async def open_session(self) -> None:
+        """Take the node for one runner. Only one can have it; a worker that the node had started by itself is ended."""
+        if self._session:
+            raise NodeConflictError("another session holds this node; end that runner first (it holds GET /session open)")
+        if self.closing.is_set():
+            raise NodeConflictError("the node is shutting down")
+        self._session = True
+        try:
+            if self._session_end is not None:
+                await self._session_end
+            await self._end_autostarted()
+        except BaseException:
+            self._session = False
+            raise
+
+    def close_session(self) -> None:
+        """Give the node back: its load is cancelled and its worker killed, and its own worker started again."""
+        self._session = False
+        self._session_end = asyncio.create_task(self._clean_up())
+
+    async def watch(self) -> None:
+        """Notice ended children, and the end of the agent's parent; returns when that has happened."""
+        parent = self.settings.parent_pid
+        while parent is None or os.getppid() == parent:
+            self.bridge.poll()
+            try:
+                await self.worker.check()
+            except SupervisionError:
+                logger.exception("the rest of a worker that died could not be ended")
+            await asyncio.sleep(WATCH_INTERVAL_S)
+        logger.warning("the parent process %s is gone; the node ends", parent)
+
+    async def scrape(self) -> Scrape:
+        """What the metrics are made of."""
+        worker = None
+        if self.settings.variant is not None:
+            up = self.worker.state in ALIVE
+            sample = await asyncio.to_thread(self.sampler.take) if up else None
+            worker = WorkerScrape(
+                variant=self.settings.variant,
+                up=up,
+                starts=self.worker.starts,
+                sample=sample if sample is not None and sample.processes else None,
+                depths=await self._depths() if up else {},
+            )
+        return Scrape(
+            framework=self.settings.framework,
+            events=await asyncio.to_thread(self.events.totals),
+            agent_cpu_s=time.process_time(),
+            sampling_cpu_s=self.sampler.cpu_s,
+            worker=worker,
+        )
+
+    async def close(self) -> None:
+        """End everything that the node has started."""
+        self.closing.set()
+        if self._autostart is not None:
+            self._autostart.cancel()
+        self.sampler.end()
+        await self.worker.close()
+        await self.producer.cancel()
+        await self.bridge.close()
+        shutil.rmtree(self._logs, ignore_errors=True)
+
+    async def _start(self, request: WorkerStart) -> dict[str, Any]:
+        wish = request.model_dump() | {"variant": self.settings.variant}
+        plan = await self.bridge.order("plan", request=wish)
+        commands = [WorkerCommand(tuple(c["arguments"]), c["environment"]) for c in plan["commands"]]
+        await self.worker.start(commands)
+        self._queues = request.queues
+        return plan
+
+    async def _start_by_itself(self, request: WorkerStart) -> None:
+        try:
+            await self._start(request)
+            self._autostarted = True
+            await self._connected()
+            await self.worker.pause()
+        except (BridgeError, NodeConflictError, SupervisionError) as error:
+            self._autostart_failed = True
+            logger.error("the node's own worker (LAB_AUTOSTART) is not up: %s", error)  # noqa: TRY400
+
+    async def _connected(self) -> None:
+        """Wait until each command of the worker has a connection to Redis, or the worker has died."""
+        deadline_s = time.monotonic() + _CONNECT_LIMIT_S
+        while self.worker.state is WorkerState.RUNNING:
+            missing = [pid for pid in self.worker.root_pids if not _is_connected(pid, self._redis_port)]
+            if not missing:
+                return
+            if time.monotonic() > deadline_s:
+                tail = self.worker.log_tail()
+                await self.worker.kill()
+                raise SupervisionError(
+                    f"worker processes {missing} did not connect to Redis at {self.settings.redis_url} within "
+                    f"{_CONNECT_LIMIT_S:.0f} s; their log ends:\n{tail}"
+                )
+            await asyncio.sleep(_CONNECT_POLL_S)
+
+    async def _end_autostarted(self) -> None:
+        if self._autostart is not None:
+            self._autostart.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._autostart
+            self._autostart = None
+        if self._autostarted:
+            self._autostarted = False
+            await self.worker.kill()
+
+    async def _clean_up(self) -> None:
+        self.sampler.end()
+        await self.producer.cancel()
+        try:
+            await self.worker.kill()
+        except SupervisionError:
+            logger.exception("the worker of a session that has ended could not be killed")
+        if not self.closing.is_set():
+            self.begin()
+
+    async def _depths(self) -> dict[str, Depth]:
+        """Depths of the worker's queues; none if the bridge is busy or the framework cannot tell: a scrape must not fail."""
+        depths = {}
+        with contextlib.suppress(BridgeError):
+            for queue in self._queues:
+                found = await self.bridge.order_soon("depth", _SCRAPE_BRIDGE_WAIT_S, queue=queue)
+                if found is None:
+                    break
+                depths[queue] = Depth(**found)
+        return depths
+
+
+def _is_connected(root_pid: int, port: int) -> bool:
+    """Whether a process of this root's tree has a connection to this port."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(root_pid)
+        return bool(connections((root, *root.children(recursive=True)), port))
+    return False

@@ -1,0 +1,65 @@
+"""The load that a producer node is offering, or has offered last."""
+
+import asyncio
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from infrastructure.agent.bridge import BridgeClient
+from infrastructure.agent.errors import BridgeError, NodeConflictError
+
+
+class ProducerState(enum.StrEnum):
+    """``done`` and ``failed`` are kept until the next load."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerReport:
+    """How the load goes: ``result`` (a ProduceResult) once done, ``error`` once failed."""
+
+    state: ProducerState
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+
+class ProducerDesk:
+    """Has the bridge offer one load at a time."""
+
+    def __init__(self, bridge: BridgeClient) -> None:
+        self._bridge = bridge
+        self._report = ProducerReport(ProducerState.IDLE)
+        self._work: asyncio.Task[None] | None = None
+        self._cancelled = False
+
+    @property
+    def report(self) -> ProducerReport:
+        """How the load goes."""
+        return self._report
+
+    def start(self, order: dict[str, Any]) -> None:
+        """Begin a load. Raises NodeConflictError while another is being offered."""
+        if self._report.state is ProducerState.RUNNING:
+            raise NodeConflictError("a load is being offered already; wait for its end or cancel it")
+        self._report = ProducerReport(ProducerState.RUNNING)
+        self._cancelled = False
+        self._work = asyncio.create_task(self._produce(order))
+
+    async def cancel(self) -> None:
+        """End the load, by killing the bridge in the middle of it; nothing if there is none."""
+        if self._report.state is ProducerState.RUNNING and self._work is not None:
+            self._cancelled = True
+            self._bridge.kill()
+            await self._work
+
+    async def _produce(self, order: dict[str, Any]) -> None:
+        try:
+            result = await self._bridge.order("produce", limit_s=None, order=order)
+        except BridgeError as error:
+            self._report = ProducerReport(ProducerState.FAILED, error="cancelled" if self._cancelled else str(error))
+        else:
+            self._report = ProducerReport(ProducerState.DONE, result=result)

@@ -1,0 +1,141 @@
+"""Samples of the worker's process tree: one at a time, or a series taken by a thread."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+
+from benchmarks.model import TreeSample
+from infrastructure.agent.cgroup import NO_CGROUP, PROC_CGROUP, read_cgroup
+
+_KIB = 1024
+
+
+def read_tree(processes: Sequence[psutil.Process], own_cgroup: bool) -> TreeSample:
+    """One sample of these processes, summed; a process that ends meanwhile is left out.
+
+    Memory is that of /proc/PID/smaps_rollup, whose RSS, PSS and USS are of the same moment (the RSS of /proc/PID/statm lags
+    behind and may be less than the PSS). CPU time is that of the living processes and of the children that they have waited
+    for. Context switches are those of the living threads.
+    """
+    at_ns = time.monotonic_ns()
+    sums = [0] * 8
+    cpu_s = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError), process.oneshot():
+            times = process.cpu_times()
+            row = (*_memory_bytes(process.pid), 1, process.num_threads(), process.num_fds(), *_switches(process.pid))
+            cpu_s += times.user + times.system + times.children_user + times.children_system
+            sums = [total + value for total, value in zip(sums, row, strict=True)]
+    cgroup = read_cgroup(PROC_CGROUP.read_text()) if own_cgroup else NO_CGROUP
+    return TreeSample(
+        at_ns=at_ns,
+        rss_bytes=sums[0],
+        pss_bytes=sums[1],
+        uss_bytes=sums[2],
+        cpu_s=cpu_s,
+        processes=sums[3],
+        threads=sums[4],
+        fds=sums[5],
+        voluntary_switches=sums[6],
+        involuntary_switches=sums[7],
+        cgroup_memory_bytes=cgroup.memory_bytes,
+        cgroup_memory_peak_bytes=cgroup.memory_peak_bytes,
+        cgroup_cpu_s=cgroup.cpu_s,
+        cgroup_throttled_s=cgroup.throttled_s,
+    )
+
+
+def _fields(path: Path) -> dict[str, int]:
+    """Lines such as ``Rss:   123 kB`` of a file of /proc, those with a number."""
+    fields = {}
+    for line in path.read_text().splitlines():
+        name, _, rest = line.partition(":")
+        words = rest.split()
+        if words and words[0].isdigit():
+            fields[name] = int(words[0])
+    return fields
+
+
+def _memory_bytes(pid: int) -> tuple[int, int, int]:
+    """RSS, PSS and USS; zeros for a process that has just given up its memory."""
+    fields = _fields(Path(f"/proc/{pid}/smaps_rollup"))
+    private = ("Private_Clean", "Private_Dirty", "Private_Hugetlb")
+    sizes_kib = (fields.get("Rss", 0), fields.get("Pss", 0), sum(fields.get(name, 0) for name in private))
+    return (sizes_kib[0] * _KIB, sizes_kib[1] * _KIB, sizes_kib[2] * _KIB)
+
+
+def _switches(pid: int) -> tuple[int, int]:
+    """Voluntary and involuntary context switches. /proc/PID/status counts those of the first thread only."""
+    voluntary = involuntary = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = _fields(thread / "status")
+            voluntary += fields.get("voluntary_ctxt_switches", 0)
+            involuntary += fields.get("nonvoluntary_ctxt_switches", 0)
+    return voluntary, involuntary
+
+
+class Sampler:
+    """Samples the tree on demand, and in a series from :meth:`begin` to :meth:`end`. Knows what it costs."""
+
+    def __init__(self, tree: Callable[[], Sequence[psutil.Process]], own_cgroup: bool) -> None:
+        self._tree = tree
+        self._own_cgroup = own_cgroup
+        self._rows: list[TreeSample] = []
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._cost_lock = threading.Lock()
+        self._cpu_s = 0.0
+        self._failure: Exception | None = None
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time that sampling has taken so far."""
+        return self._cpu_s
+
+    @property
+    def rows(self) -> list[TreeSample]:
+        """The series since the last :meth:`begin`, ascending in time. Raises what ended it early."""
+        if self._failure is not None:
+            raise self._failure
+        return list(self._rows)
+
+    def take(self) -> TreeSample:
+        """One sample, now. Its ``processes`` is 0 when there is no worker."""
+        began_s = time.thread_time()
+        try:
+            return read_tree(self._tree(), self._own_cgroup)
+        finally:
+            with self._cost_lock:
+                self._cpu_s += time.thread_time() - began_s
+
+    def begin(self, interval_s: float) -> None:
+        """Begin a new series, in the place of the one before."""
+        self.end()
+        self._rows = []
+        self._failure = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._series, args=(interval_s,), name="sampler", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """End the series; its rows stay."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._ending.set()
+            thread.join()
+
+    def _series(self, interval_s: float) -> None:
+        next_s = time.monotonic()
+        try:
+            while not self._ending.wait(max(0.0, next_s - time.monotonic())):
+                row = self.take()
+                if row.processes:
+                    self._rows.append(row)
+                next_s = max(next_s + interval_s, time.monotonic())
+        except Exception as error:
+            self._failure = error

@@ -1,0 +1,180 @@
+# What the lab can do. `./lab RECIPE` runs the same recipes and installs just and uv first where they are missing.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+set positional-arguments
+set no-exit-message
+
+export PATH := justfile_directory() / ".tools/bin:" + env("PATH")
+export PYTHONPATH := justfile_directory()
+
+setup := "infrastructure/setup"
+lab := "exec .venvs/lab/bin/python -m benchmarks"
+dev := ".venvs/dev/bin"
+
+[private]
+default:
+    @just --justfile '{{ justfile() }}' --list --unsorted
+
+# Install every environment and write .env with generated secrets
+[group('set-up')]
+init: _environments _dotenv
+
+# Show the versions, environments, frameworks and scenarios of this lab
+[group('set-up')]
+info: _environments
+    @{{ lab }} info
+
+# Remove environments, caches and build leftovers; results stay
+[group('set-up')]
+clean:
+    rm -rf .venvs .tools .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist ./*.egg-info
+    find . -name __pycache__ -type d -not -path './results/*' -prune -exec rm -rf {} +
+
+# Build and start every service, and wait until all are healthy; LAB_WITHOUT=grafana leaves some out
+[group('docker')]
+docker-up: _environments _dotenv
+    @{{ lab }} docker up
+
+# Start only Redis, Prometheus, Grafana and the exporters
+[group('docker')]
+docker-up-monitoring: _environments _dotenv
+    @{{ lab }} docker up --group monitoring
+
+# Start only Redis and the mock API
+[group('docker')]
+docker-up-mock: _environments _dotenv
+    @{{ lab }} docker up --group mock
+
+# Stop and remove the services
+[group('docker')]
+docker-down: _environments
+    @{{ lab }} docker down
+
+# Stop and remove the services, and what Prometheus and Grafana have stored
+[group('docker')]
+docker-clean: _environments
+    @{{ lab }} docker down --volumes
+
+# Show the end of the logs of all services or of those named; --follow goes on
+[group('docker')]
+docker-logs *SERVICES: _environments
+    @{{ lab }} docker logs "$@"
+
+# List the images that must come from a registry
+[group('docker')]
+docker-images: _environments
+    @{{ lab }} docker images
+
+# Show whether each service is up and healthy
+[group('docker')]
+check-health: _environments
+    @{{ lab }} docker health
+
+# Prove from Redis that every framework keeps to databases of its own
+[group('docker')]
+verify-separation *OPTIONS: _environments
+    @{{ lab }} verify-separation "$@"
+
+# Run a worker of a variant in the foreground
+[group('workers')]
+worker VARIANT *OPTIONS: _environments
+    @{{ lab }} worker "$@"
+
+# The same for AsyncTasQ: async, thread or process
+[group('workers')]
+worker-asynctasq MODE="async" *OPTIONS: _environments
+    @{{ lab }} worker "asynctasq-$1" "${@:2}"
+
+# The same for Celery: prefork, threads, gevent, eventlet or solo
+[group('workers')]
+worker-celery POOL="prefork" *OPTIONS: _environments
+    @{{ lab }} worker "celery-$1" "${@:2}"
+
+# Measure every scenario in containers (needs Docker)
+[group('benchmarks')]
+benchmark-all *OPTIONS: _environments _dotenv
+    @{{ lab }} run --lab compose --scenario all "$@"
+
+# Measure one scenario, by number or name, in containers (needs Docker)
+[group('benchmarks')]
+benchmark N *OPTIONS: _environments _dotenv
+    @{{ lab }} run --lab compose --scenario "$@"
+
+# Measure every scenario in short, as processes of this machine (no Docker)
+[group('benchmarks')]
+benchmark-quick *OPTIONS: _environments _redis
+    @{{ lab }} run --lab local --preset quick "$@"
+
+# Complete an interrupted result set, the latest or the one named
+[group('benchmarks')]
+benchmark-resume RESULT="results/latest": _environments
+    @{{ lab }} run --resume-from "$1"
+
+# Measure what the lab itself costs, and check it against a queue with a known answer
+[group('benchmarks')]
+bench-harness *OPTIONS: _environments _redis
+    @{{ lab }} harness --target celery-prefork=0.98 --target floor=0.93 "$@"
+
+# Empty every database of the lab's Redis
+[group('redis')]
+reset-redis *OPTIONS: _environments
+    @{{ lab }} redis reset "$@"
+
+# Show what Redis says of itself
+[group('redis')]
+redis-info *OPTIONS: _environments
+    @{{ lab }} redis info "$@"
+
+# Follow the commands that Redis executes
+[group('redis')]
+redis-monitor *OPTIONS: _environments
+    @{{ lab }} redis monitor "$@"
+
+# Test everything that needs no Docker, the quickest first
+[group('development')]
+test *ARGS: _environments _dev _redis
+    @exec {{ dev }}/python -m pytest -o testpaths='tests/unit tests/setup tests/e2e' -m 'not compose' "$@"
+
+# Test the lab in containers (needs Docker)
+[group('development')]
+test-compose *ARGS: _environments _dev _dotenv
+    @exec {{ dev }}/python -m pytest -o testpaths=tests/compose "$@"
+
+# Lint, check types and test, as a change must pass
+[group('development')]
+ci: lint typecheck test
+
+# Find mistakes and untidy formatting in Python and shell
+[group('development')]
+lint: _dev
+    @{{ dev }}/ruff check .
+    @{{ dev }}/ruff format --check .
+    @{{ dev }}/shellcheck --external-sources lab .ci/run {{ setup }}/*.sh
+
+# Mend what can be mended of that
+[group('development')]
+format: _dev
+    @{{ dev }}/ruff check --fix .
+    @{{ dev }}/ruff format .
+
+# Check the types
+[group('development')]
+typecheck: _dev
+    @{{ dev }}/mypy
+
+# The environments of all dependency groups but the tests'
+[private]
+_environments:
+    @{{ setup }}/environments.sh
+
+[private]
+_dev:
+    @{{ setup }}/environments.sh dev
+
+[private]
+_dotenv:
+    @{{ setup }}/dotenv.sh
+
+[private]
+_redis:
+    @{{ setup }}/redis.sh

@@ -1,0 +1,202 @@
+"""Every framework's module meets the contract, on a real Redis: all its variants, each in one lab."""
+
+import json
+import time
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from benchmarks import node_steps
+from benchmarks.accounting import account
+from benchmarks.hand_tools import ask_framework
+from benchmarks.labs.local import LocalLab
+from benchmarks.loads import Load, Prefilled
+from benchmarks.node_client import NodeClient, PhaseCounts
+from benchmarks.task_table import TaskTable, build_task_tables
+from tasks.contract import WorkerPlan, framework_names
+from tasks.events import Outcome, Place
+from tasks.producing import ProduceOrder
+
+pytestmark = pytest.mark.e2e
+
+QUEUE = "conformance"
+SLOTS = 2
+RUN = 1
+NOTHING = PhaseCounts(0, 0, 0, 0, 0, 0, 0)
+
+
+@cache
+def described() -> dict[str, dict[str, Any]]:
+    """Every variant with its framework's description."""
+    descriptions = [ask_framework(name, {"op": "describe"}) for name in framework_names()]
+    return {v["name"]: {"framework": d["name"], "databases": d["databases"], **v} for d in descriptions for v in d["variants"]}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "variant" in metafunc.fixturenames:
+        metafunc.parametrize("variant", sorted(described()), scope="module")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[LocalLab]:
+    with LocalLab() as running:
+        yield running
+
+
+class Bench:
+    """One variant's nodes, and what a test does with them."""
+
+    def __init__(self, lab: LocalLab, variant: str) -> None:
+        self.variant = variant
+        self.worker = NodeClient(lab.worker_url(variant), lab.token)
+        self.producer = NodeClient(lab.producer_url(lab.variants()[variant]), lab.token)
+        self.sent = 0
+
+    def reset(self) -> None:
+        self.worker.kill_worker()
+        self.producer.purge([QUEUE])
+        self.worker.clear_events()
+        self.producer.clear_events()
+        self.sent = 0
+
+    def start(self) -> WorkerPlan:
+        return self.worker.start_worker(SLOTS, SLOTS, [QUEUE]).plan
+
+    def send(self, load: Load, workload: str = "noop", argument: object = None) -> None:
+        order = ProduceOrder(RUN, 1, self.variant, QUEUE, workload, argument, load, first_sequence=self.sent)
+        produced = node_steps.produce(self.producer, order)
+        assert produced.failed == 0, produced.errors
+        self.sent += produced.attempted
+
+    def drain(self) -> None:
+        node_steps.wait_until_empty(self.producer, QUEUE)
+
+    def table(self) -> TaskTable:
+        return build_task_tables([self.producer.events(), self.worker.events()], RUN)[1]
+
+    def wait_for_started(self, count: int) -> None:
+        give_up_s = time.monotonic() + 30
+        while (counts := self.worker.counts(RUN).get(1)) is None or counts.started < count:
+            assert time.monotonic() < give_up_s, f"only {counts} of {count} tasks started: {self.worker.worker().log_tail}"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def bench(lab: LocalLab, variant: str) -> Iterator[Bench]:
+    bench = Bench(lab, variant)
+    bench.reset()
+    yield bench
+    bench.reset()
+
+
+def test_name_begins_with_the_framework(variant: str) -> None:
+    assert variant.startswith(described()[variant]["framework"])
+
+
+def test_databases_are_the_frameworks_own() -> None:
+    owners: dict[int, str] = {}
+    for variant in described().values():
+        for database in variant["databases"]:
+            assert owners.setdefault(database["number"], variant["framework"]) == variant["framework"]
+
+
+def test_every_task_is_executed_once_and_where_the_variant_claims(bench: Bench) -> None:
+    plan = bench.start()
+    bench.send(Prefilled(30))
+    bench.send(Prefilled(30, many=True, chunk=7))
+    give_up_s = time.monotonic() + 60
+    while bench.worker.counts(RUN).get(1, NOTHING).processes < plan.shape.processes:  # some processes are up before others
+        assert time.monotonic() < give_up_s, "not every process works"
+        bench.send(Prefilled(4 * SLOTS), "sleep", 0.05)
+        bench.drain()
+    bench.drain()
+    table = bench.table()
+    books = account(table, bench.sent)
+    assert (books.completed, books.lost, books.duplicated, books.unexpected) == (bench.sent, 0, 0, 0)
+    assert json.dumps(plan.settings)
+    roots = {p for p in bench.worker.worker().pids if psutil.Process(p).ppid() not in bench.worker.worker().pids}
+    assert_place(described()[bench.variant]["execution"], table, roots)
+
+
+def assert_place(execution: str, table: TaskTable, roots: set[int]) -> None:
+    main_thread = (table.place & Place.MAIN_THREAD) != 0
+    greenlet = (table.place & Place.GREENLET) != 0
+    coroutine = (table.place & Place.COROUTINE) != 0
+    in_roots = np.isin(table.process, list(roots))
+    expected = {
+        "main-thread": in_roots & main_thread & ~greenlet & ~coroutine,
+        "thread": in_roots & ~main_thread & ~greenlet & ~coroutine,
+        "greenlet": in_roots & greenlet,
+        "coroutine": in_roots & coroutine,
+        "child-process": ~in_roots,
+    }[execution]
+    assert expected.all(), f"{(~expected).sum()} of {len(table)} tasks did not run in a {execution}"
+
+
+def test_depth_counts_by_state_and_purge_forgets_all(bench: Bench) -> None:
+    bench.send(Prefilled(12))
+    depth = bench.producer.depth(QUEUE)
+    assert (depth.waiting, depth.claimed) == (12, 0)
+    bench.producer.purge([QUEUE])
+    assert node_steps.is_empty(bench.producer, QUEUE)
+    bench.start()
+    bench.send(Prefilled(SLOTS), "sleep", 1.0)
+    bench.wait_for_started(1)
+    assert bench.producer.depth(QUEUE).claimed >= 1
+    bench.worker.kill_worker()
+    bench.producer.purge([QUEUE])
+    assert node_steps.is_empty(bench.producer, QUEUE)
+    started = bench.worker.counts(RUN)[1].started
+    bench.start()
+    bench.send(Prefilled(1))
+    bench.drain()
+    assert bench.worker.counts(RUN)[1].started == started + 1, "a purged task came back"
+
+
+def test_graceful_stop_loses_nothing(bench: Bench) -> None:
+    bench.start()
+    bench.send(Prefilled(20 * SLOTS), "sleep", 0.05)
+    bench.wait_for_started(3 * SLOTS)
+    stopped = bench.worker.stop_worker(20)
+    assert stopped.graceful
+    table = bench.table()
+    assert (table.starts == table.finishes_ok).all(), "a task was cut off"
+    assert table.starts.sum() < bench.sent, "everything was done already: the stop proves nothing"
+    bench.start()
+    bench.drain()
+    books = account(bench.table(), bench.sent)
+    assert (books.completed, books.lost, books.duplicated) == (bench.sent, 0, 0)
+
+
+def test_kill_leaves_no_process(bench: Bench) -> None:
+    bench.start()
+    bench.send(Prefilled(4 * SLOTS), "sleep", 0.2)
+    bench.wait_for_started(SLOTS)
+    pids = bench.worker.worker().pids
+    assert pids
+    bench.worker.kill_worker()
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+def test_a_task_that_raises_is_recorded_as_failed_and_not_repeated(bench: Bench) -> None:
+    bench.start()
+    bench.send(Prefilled(3), "fail", "on purpose")
+    bench.wait_for_started(3)
+    bench.drain()
+    bench.send(Prefilled(1))
+    bench.drain()
+    table = bench.table()
+    assert table.outcome[:3].tolist() == [Outcome.FAILED] * 3
+    assert table.outcome[3] == Outcome.OK
+    assert table.starts.tolist() == [1, 1, 1, 1]
+
+
+def test_an_unknown_variant_is_refused(lab: LocalLab) -> None:
+    from benchmarks.labs import LabError
+
+    with pytest.raises(LabError, match="no variant 'nothing-such'"):
+        lab.worker_url("nothing-such")

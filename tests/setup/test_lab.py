@@ -1,0 +1,107 @@
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.setup.conftest import CHECKOUT, Machine
+
+JUST = """
+case $1 in
+  --version) echo just 1.59.0 ;;
+  *) printf '%s\\n' "$PWD" "$@" ;;
+esac
+"""
+UV = "echo uv 0.13.8"
+
+
+@pytest.mark.parametrize("argument", ["", "--help", "help"])
+def test_without_a_recipe_it_explains_itself_and_installs_nothing(machine: Machine, argument: str) -> None:
+    link = machine.folder / "links" / "queuelab"
+    link.parent.mkdir()
+    link.symlink_to(machine.checkout / "lab")
+    before = sorted(machine.checkout.rglob("*"))
+
+    done = machine.run(link, *filter(None, [argument]), folder=Path("/"))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "./lab benchmark-quick" in done.stdout
+    assert "./lab test" in done.stdout
+    assert sorted(machine.checkout.rglob("*")) == before
+
+
+def test_it_lists_the_recipes_where_just_is_there(machine: Machine) -> None:
+    machine.program("just", JUST)
+    assert "--list" in machine.run("./lab").stdout
+
+
+def test_a_recipe_gets_its_arguments_as_they_were_given_and_runs_in_the_checkout(machine: Machine) -> None:
+    machine.program("just", JUST)
+    machine.program("uv", UV)
+    done = machine.run(machine.checkout / "lab", "test", "-k", "two words", folder=Path("/"))
+    folder, *arguments = done.stdout.splitlines()
+    assert folder == str(machine.checkout)
+    assert arguments[-3:] == ["test", "-k", "two words"]
+    assert str(machine.checkout / "justfile") in arguments
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "usable"),
+    [
+        ("echo just 1.59.0", True),
+        ("echo just 1.100", True),
+        ("echo just 2.0.0-beta", True),
+        ("echo just 1.9.9", False),
+        ("echo something else 9.9", False),
+        ("exit 127", False),
+    ],
+)
+def test_only_a_recent_tool_that_runs_is_taken_from_the_path(machine: Machine, script: str, usable: bool) -> None:
+    machine.program("just", script)
+    assert (machine.shell("tools.sh", "tools_ready just").returncode == 0) is usable
+
+
+def test_tools_come_from_the_package_index_by_the_first_python_that_can_install(machine: Machine) -> None:
+    machine.program("python3", "exit 127")
+    answers = 'case "$*" in *platform*) printf "3.9\\t%s\\n" "$0";;'
+    machine.program("python3.9", f"{answers} *) exit 1;; esac")
+    target = f'mkdir -p "${{@: -3:1}}/bin"; for tool in uv just; do cp {machine.folder}/$tool "${{@: -3:1}}/bin"; done'
+    machine.program("python3.10", f'{answers} *ensurepip*) exit 1;; *"-m pip --version") ;; *"-m pip install"*) {target};; esac')
+    machine.program(machine.folder / "just", JUST)
+    machine.program(machine.folder / "uv", UV)
+
+    done = machine.run("./lab", "test")
+
+    assert done.stdout.splitlines()[-1:] == ["test"], done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (machine.checkout / ".tools" / "new").exists()
+    assert machine.run("./lab", "test").stderr == ""
+
+
+def test_a_machine_that_cannot_install_tools_says_what_to_do_and_keeps_nothing(machine: Machine) -> None:
+    machine.program("id", "echo 1000")
+    done = machine.run("./lab", "test")
+    assert done.returncode == 1
+    assert "python3-venv" in done.stderr
+    assert list((machine.checkout / ".tools").iterdir()) == []
+
+
+def test_caches_move_into_the_checkout_where_the_home_folder_cannot_hold_them(machine: Machine) -> None:
+    show = 'echo "${UV_CACHE_DIR:-}|${PIP_CACHE_DIR:-}"'
+    own = str(machine.checkout / ".cache")
+    assert machine.shell("common.sh", show).stdout == f"{own}/uv|{own}/pip\n"
+    machine.home.mkdir()
+    assert machine.shell("common.sh", show).stdout == "|\n"
+    machine.environment = {"HOME": "", "UV_CACHE_DIR": "/elsewhere"}
+    assert machine.shell("common.sh", show).stdout == f"/elsewhere|{own}/pip\n"
+
+
+def test_every_folder_of_tests_belongs_to_a_recipe() -> None:
+    folders = {f"tests/{path.parent.name}" for path in CHECKOUT.glob("tests/*/test_*.py")}
+    named = set(re.findall(r"tests/\w+", (CHECKOUT / "justfile").read_text()))
+    assert folders <= named
+
+
+def test_what_is_run_by_hand_can_be_run() -> None:
+    assert all(os.access(CHECKOUT / name, os.X_OK) for name in ("lab", ".ci/run"))

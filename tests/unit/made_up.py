@@ -1,0 +1,166 @@
+"""Made-up events, phases and runs for tests of what is computed from them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.accounting import account
+from benchmarks.loads import Load, Paced, Prefilled
+from benchmarks.model import (
+    HostReading,
+    PhaseData,
+    PhaseRecord,
+    Produced,
+    Reading,
+    RedisReading,
+    RunData,
+    TreeSample,
+    WorkerRecord,
+)
+from benchmarks.task_table import TaskTable, build_task_tables
+from infrastructure.event_log import EVENT_DTYPE, Events
+from tasks.events import Kind, Outcome
+
+MS = 1_000_000
+S = 1_000_000_000
+RUN = 7
+Row = tuple[int, ...]
+
+
+def sent(
+    sequence: int, due_ns: int = 0, *, ok: bool = True, phase: int = 1, run: int = RUN, late_ns: int = 1, send_ns: int = 10
+) -> Row:
+    outcome = Outcome.OK if ok else Outcome.FAILED
+    before_ns = due_ns + late_ns
+    return (Kind.ENQUEUED, outcome, 0, phase, 0, 0, run, sequence, 50, 0, due_ns, before_ns, before_ns + send_ns)
+
+
+def started(
+    sequence: int, at_ns: int, *, attempt: int = 1, phase: int = 1, run: int = RUN, process: int = 100, thread: int = 100
+) -> Row:
+    return (Kind.STARTED, 0, 1, phase, attempt, 0, run, sequence, process, thread, at_ns, 0, 0)
+
+
+def finished(
+    sequence: int, at_ns: int, outcome: int = Outcome.OK, *, attempt: int = 1, phase: int = 1, run: int = RUN, process: int = 100
+) -> Row:
+    return (Kind.FINISHED, outcome, 0, phase, attempt, 0, run, sequence, process, process, at_ns, 0, 0)
+
+
+def events(rows: Iterable[Row]) -> Events:
+    return np.array([tuple(row) for row in rows], EVENT_DTYPE)
+
+
+def executed(
+    sequence: int, due_ns: int, *, wait_ns: int = 2 * MS, service_ns: int = MS, phase: int = 1, process: int = 100
+) -> list[Row]:
+    """A task that went as it should."""
+    begun_ns = due_ns + wait_ns
+    return [
+        sent(sequence, due_ns, phase=phase),
+        started(sequence, begun_ns, phase=phase, process=process, thread=process),
+        finished(sequence, begun_ns + service_ns, phase=phase, process=process),
+    ]
+
+
+def table_of(rows: Iterable[Row], phase: int = 1) -> TaskTable:
+    return build_task_tables(events(rows), RUN)[phase]
+
+
+def sample(at_ns: int = 0, *, memory_mb: float = 50, cpu_s: float = 1.0, throttled_s: float | None = None) -> TreeSample:
+    memory = int(memory_mb * 1_000_000)
+    return TreeSample(at_ns, 2 * memory, memory, memory // 2, cpu_s, 3, 5, 20, 0, 0, None, None, None, throttled_s)
+
+
+def reading(
+    at_ns: int,
+    *,
+    memory_mb: float = 50,
+    worker_cpu_s: float = 1.0,
+    commands: int = 0,
+    redis_memory: int = 1_000_000,
+    steal_s: float = 0.0,
+    load: float = 1.0,
+    swapped: int = 0,
+    throttled_s: float | None = None,
+    cores: int = 2,
+) -> Reading:
+    return Reading(
+        redis=RedisReading(at_ns, commands, commands * 100, commands * 50, commands / 10_000, redis_memory),
+        host=HostReading(at_ns, 1000 + cores * at_ns / S, steal_s, load, swapped, 2600.0),
+        worker=sample(at_ns, memory_mb=memory_mb, cpu_s=worker_cpu_s, throttled_s=throttled_s),
+    )
+
+
+def phase_data(number: int, name: str, load: Load, rows: Iterable[Row], planned: int, **changes: object) -> PhaseData:
+    table = build_task_tables(events(rows), RUN).get(number, TaskTable.empty())
+    produced = Produced(planned, planned, 0, {}, 0, S, cpu_s=0.5)
+    record = PhaseRecord(
+        number=number,
+        name=name,
+        workload="noop",
+        load=load,
+        planned=planned,
+        produced=produced,
+        began_ns=0,
+        resumed_ns=S,
+        drained_ns=3 * S,
+        timed_out=False,
+        before=reading(number * 10 * S),
+        filled=reading(number * 10 * S + S, redis_memory=1_000_000 + planned * 500, commands=planned),
+        after=reading(number * 10 * S + 3 * S, memory_mb=70, worker_cpu_s=3.0, commands=3 * planned),
+    )
+    return PhaseData(replace(record, **changes), table, account(table, planned))  # type: ignore[arg-type]
+
+
+def worker(**changes: object) -> WorkerRecord:
+    record = WorkerRecord(
+        variant="some-variant",
+        framework="some",
+        processes=2,
+        slots=2,
+        working_processes=2,
+        execution="main-thread",
+        guarantee="at-least-once",
+        settings={"prefetch": 1},
+        versions={"some": "1.0"},
+        died=None,
+        same_time_namespace=True,
+        idle=sample(memory_mb=40),
+    )
+    return replace(record, **changes)  # type: ignore[arg-type]
+
+
+def prefilled_rows(count: int, *, phase: int = 1, resumed_ns: int = S, each_ns: int = MS) -> list[Row]:
+    """Tasks sent 0.1 ms apart and, from ``resumed_ns`` on, ended one after another by two processes in turn."""
+    rows: list[Row] = []
+    for i in range(count):
+        due_ns, begun_ns = i * MS // 10, resumed_ns + i * each_ns
+        rows += executed(i, due_ns, wait_ns=begun_ns - due_ns, service_ns=each_ns, phase=phase, process=100 + i % 2)
+    return rows
+
+
+def paced_rows(count: int, rate_per_s: float, *, phase: int) -> list[Row]:
+    rows: list[Row] = []
+    for i in range(count):
+        rows += executed(i, round(i * S / rate_per_s), phase=phase, process=100 + i % 2)
+    return rows
+
+
+def good_run(*, data: Mapping[str, PhaseData] | None = None, **worker_changes: object) -> RunData:
+    """A throughput run in which all went well: 200 tasks drained in 0.2 s, 50 in bulk, 30 at 100/s, 60 at 500/s."""
+    phases = {
+        "capacity": phase_data(1, "capacity", Prefilled(200), prefilled_rows(200), 200),
+        "bulk": phase_data(2, "bulk", Prefilled(50, many=True), prefilled_rows(50, phase=2), 50),
+        "paced": phase_data(3, "paced", Paced(100, 0.3), paced_rows(30, 100, phase=3), 30),
+        "half": phase_data(4, "half", Paced(500, 0.12, "poisson", 1), paced_rows(60, 500, phase=4), 60),
+    }
+    return RunData(
+        scenario="scenario_1_throughput",
+        variant="some-variant",
+        run=RUN,
+        worker=worker(**worker_changes),
+        phases=phases | dict(data or {}),
+        samples=[sample(5 * S, memory_mb=60), sample(6 * S, memory_mb=90), sample(7 * S, memory_mb=65)],
+    )

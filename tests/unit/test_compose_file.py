@@ -1,0 +1,152 @@
+"""What must hold of docker-compose.yml, the files that it uses and .env.example, whatever services there are."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks.labs.compose import AGENT_PORT, BASE_IMAGE_ARGUMENT, MOCK_API_PORT, MOCK_API_SERVICE, REDIS_PORT, REDIS_SERVICE
+from benchmarks.settings import Settings
+from tasks.contract import framework_names
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TEXT = (CHECKOUT / "docker-compose.yml").read_text()
+FILE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+NODES = {name: service for name, service in SERVICES.items() if "queuelab.role" in service.get("labels", {})}
+DOCKERFILE = (CHECKOUT / "docker" / "Dockerfile").read_text()
+OVERRIDABLE = re.compile(r"^\$\{[A-Z_]+_IMAGE:-(?P<image>[^}]+)\}$")
+LOCAL_IMAGE = re.compile(r"^queuelab-[a-z0-9-]+$")
+
+
+def label(service: Mapping[str, Any], name: str) -> str | None:
+    value: str | None = service["labels"].get(f"queuelab.{name}")
+    return value
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return SERVICES[request.param]
+
+
+@pytest.fixture(params=NODES)
+def node(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return NODES[request.param]
+
+
+def test_everything_is_published_on_loopback_only(service: dict[str, Any]) -> None:
+    assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_an_image_is_built_here_or_pinned_by_tag_and_overridable(service: dict[str, Any]) -> None:
+    if LOCAL_IMAGE.match(service["image"]):
+        assert any(other["image"] == service["image"] and "build" in other for other in SERVICES.values())
+        return
+    found = OVERRIDABLE.match(service["image"])
+    assert found, service["image"]
+    _, _, tag = found["image"].partition(":")
+    assert re.search(r"\d+\.\d+", tag)
+    assert "@" not in tag
+
+
+def test_an_image_that_services_share_is_built_by_one_of_them() -> None:
+    built = Counter(service["image"] for service in SERVICES.values() if "build" in service)
+    assert set(built.values()) == {1}
+
+
+def test_the_image_that_builds_begin_from_is_visible_and_the_same_as_in_the_dockerfile(service: dict[str, Any]) -> None:
+    if "build" in service:
+        found = OVERRIDABLE.match(service["build"]["args"][BASE_IMAGE_ARGUMENT])
+        assert found
+        assert f"ARG {BASE_IMAGE_ARGUMENT}={found['image']}" in DOCKERFILE
+
+
+def test_every_service_has_a_check_that_is_quick_at_the_start_and_rare_later(service: dict[str, Any]) -> None:
+    check = service["healthcheck"]
+    assert check["test"][0] in ("CMD", "CMD-SHELL")
+    assert check["start_interval"].endswith("ms")
+    assert check["interval"].endswith("m")
+
+
+def test_no_service_gains_privileges(service: dict[str, Any]) -> None:
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid"} & service.keys()
+
+
+def test_what_is_built_here_has_a_read_only_root_and_an_init() -> None:
+    for service in SERVICES.values():
+        if LOCAL_IMAGE.match(service["image"]):
+            assert service["read_only"] is True
+            assert service["init"] is True
+
+
+def test_what_is_built_here_does_not_run_as_root() -> None:
+    stages = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
+    targets = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
+    for target in targets:
+        (stage,) = [stage for stage in stages if stage.splitlines()[0].endswith(f" AS {target}")]
+        assert "\nUSER lab\n" in stage
+
+
+def test_a_nodes_labels_and_environment_say_the_same(node: dict[str, Any]) -> None:
+    environment = node["environment"]
+    for name in ("role", "framework", "variant"):
+        assert label(node, name) == environment.get(f"LAB_{name.upper()}")
+    assert node["image"] == f"queuelab-worker-{label(node, 'framework')}"
+
+
+def test_a_node_is_found_by_its_roles_name_and_on_the_agents_port(node: dict[str, Any]) -> None:
+    assert node["networks"]["default"]["aliases"] == [f"{label(node, 'role')}-nodes"]
+    assert node["ports"] == [f"127.0.0.1::{AGENT_PORT}"]
+    assert f"LAB_AGENT_PORT={AGENT_PORT}" in DOCKERFILE
+
+
+def test_worker_and_producer_nodes_stand_for_every_framework_once() -> None:
+    workers = [node for node in NODES.values() if label(node, "role") == "worker"]
+    producers = [label(node, "framework") for node in NODES.values() if label(node, "role") == "producer"]
+    assert sorted(filter(None, producers)) == framework_names()
+    assert sorted({label(node, "framework") or "" for node in workers}) == framework_names()
+    variants = Counter(label(node, "variant") for node in workers)
+    assert None not in variants
+    assert set(variants.values()) == {1}
+    assert {name for name, node in NODES.items() if node in workers} == {f"worker-{variant}" for variant in variants}
+
+
+def test_nodes_need_nothing_but_redis(node: dict[str, Any]) -> None:
+    assert set(node["depends_on"]) == {REDIS_SERVICE}
+
+
+def test_redis_and_the_mock_api_have_the_ports_that_the_lab_expects() -> None:
+    for name, port in ((REDIS_SERVICE, REDIS_PORT), (MOCK_API_SERVICE, MOCK_API_PORT)):
+        (published,) = SERVICES[name]["ports"]
+        assert published.endswith(f":{port}")
+
+
+def test_prometheus_finds_every_service_that_has_metrics_by_its_name() -> None:
+    config = yaml.safe_load((CHECKOUT / "infrastructure/prometheus/prometheus.yml").read_text())
+    names = {name for job in config["scrape_configs"] for sd in job.get("dns_sd_configs", ()) for name in sd["names"]}
+    aliases = {alias for node in NODES.values() for alias in node["networks"]["default"]["aliases"]}
+    assert names == aliases | {MOCK_API_SERVICE, "redis-exporter", "node-exporter"}
+    assert names - aliases <= SERVICES.keys()
+
+
+def test_env_example_documents_every_variable_that_is_read() -> None:
+    lines = (CHECKOUT / ".env.example").read_text().splitlines()
+    documented = Counter(found[1] for line in lines if (found := re.match(r"#?([A-Z][A-Z0-9_]*)=", line)))
+    used = set(re.findall(r"\$\{([A-Z0-9_]+)", TEXT)) | {secret["environment"] for secret in FILE["secrets"].values()}
+    passed_on = {name for node in NODES.values() for name, value in node["environment"].items() if value is None}
+    settings = {name.upper() for name in Settings.model_fields}
+    assert used | passed_on | settings | {"LAB_WITHOUT"} == documented.keys()
+    assert set(documented.values()) == {1}
+
+
+def test_env_example_holds_the_defaults_and_no_secret() -> None:
+    examples = dict(re.findall(r"^#?([A-Z0-9_]+)=(.*)$", (CHECKOUT / ".env.example").read_text(), flags=re.MULTILINE))
+    for name, default in re.findall(r"\$\{([A-Z0-9_]+):-([^}]*)\}", TEXT):
+        assert examples[name] == default
+    assert examples["LAB_TOKEN"] == examples["GRAFANA_ADMIN_PASSWORD"] == ""

@@ -1,0 +1,120 @@
+"""What the lab and a framework have agreed on: databases, shapes of workers, where modules are found."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.contract import (
+    FRAMEWORKS_PATH_VARIABLE,
+    REDIS_URL_VARIABLE,
+    Database,
+    database_url,
+    framework_folders,
+    framework_names,
+    load_framework,
+    spread,
+)
+
+DATABASE = Database(purpose="queue", variable="SOME_REDIS_URL", number=4)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in (REDIS_URL_VARIABLE, FRAMEWORKS_PATH_VARIABLE, DATABASE.variable):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    modules = set(sys.modules)
+    yield
+    for added in set(sys.modules) - modules:
+        if added.endswith("_tasks"):
+            del sys.modules[added]
+
+
+@pytest.mark.parametrize(
+    ("lab", "configured", "url"),
+    [
+        ("", "", "redis://localhost:6379/4"),
+        ("", "redis://broker:7000/9", "redis://broker:7000/9"),
+        ("", "redis://broker:7000", "redis://broker:7000"),
+        ("", "rediss://:secret@broker/2", "rediss://:secret@broker/2"),
+        ("redis://127.0.0.1:5555", "", "redis://127.0.0.1:5555/4"),
+        ("redis://127.0.0.1:5555/", "", "redis://127.0.0.1:5555/4"),
+        ("redis://127.0.0.1:5555", "redis://broker:7000/9", "redis://127.0.0.1:5555/9"),
+        ("redis://127.0.0.1:5555", "redis://broker:7000/9/", "redis://127.0.0.1:5555/9"),
+        ("redis://127.0.0.1:5555", "redis://broker:7000", "redis://127.0.0.1:5555/4"),
+        ("redis://127.0.0.1:5555", "redis://broker:7000/0", "redis://127.0.0.1:5555/0"),
+    ],
+)
+def test_a_labs_own_server_always_wins_and_the_variable_gives_the_number(
+    monkeypatch: pytest.MonkeyPatch, lab: str, configured: str, url: str
+) -> None:
+    monkeypatch.setenv(REDIS_URL_VARIABLE, lab)
+    monkeypatch.setenv(DATABASE.variable, configured)
+    assert database_url(DATABASE) == url
+
+
+@pytest.mark.parametrize("lab", ["", "redis://127.0.0.1:5555"])
+@pytest.mark.parametrize(
+    "configured", ["localhost:6379/1", "http://localhost/1", "redis://localhost/first", "amqp://guest@host//"]
+)
+def test_what_is_no_redis_url_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch, lab: str, configured: str) -> None:
+    monkeypatch.setenv(REDIS_URL_VARIABLE, lab)
+    monkeypatch.setenv(DATABASE.variable, configured)
+    with pytest.raises(ValueError, match=r"^SOME_REDIS_URL=.* is not a Redis URL such as redis://localhost:6379/4$") as raised:
+        database_url(DATABASE)
+    assert configured.rpartition("@")[2] in str(raised.value)
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+def test_a_shape_gives_every_process_equally_many_slots(processes: int, slots: int) -> None:
+    shape = spread(processes, slots)
+    assert 1 <= shape.processes <= processes
+    assert shape.slots % shape.processes == 0
+    assert slots <= shape.slots < slots + shape.processes
+
+
+@given(st.integers(1, 100), st.integers(1, 100))
+def test_a_wish_that_divides_evenly_is_granted(processes: int, per_process: int) -> None:
+    shape = spread(processes, processes * per_process)
+    assert (shape.processes, shape.slots) == (processes, processes * per_process)
+
+
+def test_every_framework_has_a_module_in_the_tasks_folder() -> None:
+    folder = Path(__file__).resolve().parents[2] / "tasks"
+    assert framework_folders() == [folder]
+    assert framework_names() == sorted(path.name.removesuffix("_tasks.py") for path in folder.glob("*_tasks.py"))
+
+
+def test_extra_folders_are_searched_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own = framework_names()
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, name in ((first, "extra"), (second, "another")):
+        folder.mkdir()
+        (folder / f"{name}_tasks.py").write_text(f"FRAMEWORK = {name!r}\n")
+        (folder / "unrelated.py").write_text("raise SystemExit\n")
+    folders = [str(first), "", str(tmp_path / "missing"), str(second)]
+    monkeypatch.setenv(FRAMEWORKS_PATH_VARIABLE, os.pathsep.join(folders))
+    assert framework_names() == sorted([*own, "extra", "another"])
+    assert str(load_framework("extra")) == "extra"
+    assert str(load_framework("another")) == "another"
+
+
+def test_a_framework_of_the_project_is_loaded_from_its_package() -> None:
+    framework = load_framework("floor")
+    assert framework.name == "floor"
+    assert type(framework).__module__ == "tasks.floor_tasks"
+
+
+def test_an_unknown_framework_is_an_error_that_lists_those_there_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "extra_tasks.py").touch()
+    monkeypatch.setenv(FRAMEWORKS_PATH_VARIABLE, str(tmp_path))
+    with pytest.raises(LookupError) as raised:
+        load_framework("nonesuch")
+    assert "'nonesuch'" in str(raised.value)
+    for name in framework_names():
+        assert name in str(raised.value)

@@ -1,0 +1,167 @@
+"""Scenario 1 on made-up events."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.flags import FlagCode, run_flags
+from benchmarks.loads import Paced, Prefilled
+from benchmarks.model import Scenario
+from benchmarks.scenarios import all_scenarios
+from benchmarks.scenarios.scenario_1_throughput import SCENARIO
+from tests.unit.made_up import MS, RUN, S, good_run, paced_rows, phase_data, prefilled_rows, sent
+
+QUICK = SCENARIO.sizes["quick"]
+
+
+def test_it_is_found_by_its_file() -> None:
+    assert all_scenarios()["scenario_1_throughput"] is SCENARIO
+    assert [scenario.number for scenario in all_scenarios().values()] == sorted(s.number for s in all_scenarios().values())
+
+
+def test_it_meets_the_protocol_and_names_only_columns_that_it_has() -> None:
+    scenario: Scenario = SCENARIO
+    assert {scenario.headline, *scenario.summary, *scenario.shares, *scenario.shares.values()} <= set(scenario.columns)
+    assert all(scenario.columns.values())
+    assert set(scenario.sizes) == {"quick", "standard", "full"}
+    assert len({frozenset(sizes) for sizes in scenario.sizes.values()}) == 1
+    assert scenario.sizes["full"]["tasks"] == 20_000
+
+
+def test_a_good_run_gives_every_measure_in_order() -> None:
+    measures = SCENARIO.measures(good_run())
+    assert list(measures) == list(SCENARIO.columns)
+    assert [name for name, value in measures.items() if value is None] == list(SCENARIO.shares)
+    assert all(type(value) in (int, float, type(None)) for value in measures.values())
+
+
+def test_figures_are_those_of_the_events() -> None:
+    measures = SCENARIO.measures(good_run())
+    expected = {
+        "task_count": 200,
+        "total_time": 0.2,
+        "throughput": 1000,
+        "drain_per_s": 1000,
+        "enqueue_per_s": 200 / (199 * 1e-4 + 10e-9),
+        "cpu_percent": 1000,
+        "mean_latency": 3,
+        "p50": 3,
+        "p99": 3,
+        "memory_mb": 90,
+        "memory_idle_pss_mb": 40,
+        "memory_peak_rss_mb": 180,
+        "memory_after_uss_mb": 35,
+        "paced_rate_offered_per_s": 100,
+        "half_rate_per_s": 500,
+        "paced_lateness_p50_ms": 1e-6,
+        "paced_send_max_ms": 1e-5,
+        "paced_queue_wait_p99_ms": 2,
+        "half_service_p99_9_ms": 1,
+        "half_end_to_end_max_ms": 3,
+        "redis_commands_per_task": 3,
+        "redis_memory_bytes_per_queued_task": 500,
+        "working_processes": 2,
+        "working_threads": 2,
+        "attempted": 340,
+        "completed": 340,
+        "failed": 0,
+        "lost": 0,
+        "duplicated": 0,
+        "steal_share": 0,
+        "load_1min": 1,
+    }
+    assert {name: measures[name] for name in expected} == pytest.approx(expected, rel=1e-3)
+
+
+def test_nothing_executed_reports_no_latency_and_no_rate() -> None:
+    phases = {}
+    for name, phase in good_run().phases.items():
+        number, count = phase.record.number, phase.record.planned
+        rows = [sent(i, i * MS, phase=number) for i in range(count)]
+        phases[name] = phase_data(number, name, phase.record.load, rows, count)
+    data = good_run(data=phases)
+    measures = SCENARIO.measures(data)
+    latencies = [name for name in SCENARIO.columns if name.endswith("_ms") or name in ("mean_latency", "p50", "p95", "p99")]
+    rates = ["total_time", "throughput", "drain_per_s", "cpu_percent", "worker_cpu_s_per_1000", "redis_commands_per_task"]
+    assert {measures[name] for name in latencies + rates} == {None}
+    assert (measures["attempted"], measures["completed"], measures["lost"]) == (340, 0, 340)
+    assert FlagCode.NOTHING_EXECUTED in [flag.code for flag in run_flags(data)]
+
+
+def test_a_run_that_ended_early_gives_what_it_has() -> None:
+    data = replace(good_run(), phases={}, samples=[])
+    measures = SCENARIO.measures(data)
+    assert list(measures) == list(SCENARIO.columns)
+    assert (measures["throughput"], measures["memory_after_pss_mb"], measures["memory_mb"], measures["attempted"]) == (
+        None,
+        None,
+        40,
+        0,
+    )
+    assert SCENARIO.flags(data) == ()
+
+
+def test_the_warm_up_is_in_no_total() -> None:
+    data = good_run(data={"warm-up": phase_data(0, "warm-up", Prefilled(5), prefilled_rows(5, phase=0), 5)})
+    assert SCENARIO.measures(data) == SCENARIO.measures(good_run())
+
+
+def test_phases_follow_the_sizes() -> None:
+    capacity, bulk, paced, half = SCENARIO.phases(QUICK)
+    assert (capacity.name, capacity.load) == ("capacity", Prefilled(2000))
+    assert (bulk.name, bulk.load) == ("bulk", Prefilled(500, many=True))
+    assert (paced.name, paced.load) == ("paced", Paced(100, 3))
+    assert half.name == "half"
+    assert SCENARIO.phases({**QUICK, "tasks": 1})[1].load == Prefilled(1, many=True)
+
+
+@pytest.mark.parametrize("name", ["tasks", "rate_per_s", "paced_s", "half_s"])
+def test_a_size_that_makes_no_sense_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"size {name}")):
+        SCENARIO.phases({**QUICK, name: 0})
+
+
+def half_load(each_ns: int) -> Paced:
+    """The load at half of the capacity after a drain of one task per ``each_ns``; enqueueing reached 10,000/s."""
+    capacity = phase_data(1, "capacity", Prefilled(200), prefilled_rows(200, each_ns=each_ns), 200)
+    load = SCENARIO.phases(QUICK)[3].load
+    assert callable(load)
+    made = load({"capacity": capacity})
+    assert isinstance(made, Paced)
+    return made
+
+
+def test_half_of_the_capacity_is_offered_with_seeded_random_arrivals() -> None:
+    load = half_load(MS)
+    assert load.rate_per_s == pytest.approx(500)
+    assert (load.duration_s, load.arrivals, load.seed) == (3, "poisson", 1)
+
+
+def test_the_producer_caps_the_rate() -> None:
+    assert half_load(MS // 100).rate_per_s == pytest.approx(5025, rel=0.01)
+
+
+def test_without_a_capacity_the_enqueue_rate_or_the_fixed_rate_stands_in() -> None:
+    load = SCENARIO.phases(QUICK)[3].load
+    assert callable(load)
+    nothing_sent = load({"capacity": phase_data(1, "capacity", Prefilled(200), [], 200)})
+    assert isinstance(nothing_sent, Paced)
+    assert nothing_sent.rate_per_s == 100
+
+
+def test_a_capped_rate_is_noted_and_the_run_stays_valid() -> None:
+    fast = phase_data(1, "capacity", Prefilled(200), prefilled_rows(200, each_ns=MS // 100), 200)
+    (flag,) = SCENARIO.flags(good_run(data={"capacity": fast}))
+    assert flag.code is FlagCode.PACED_RATE_CAPPED
+    assert "half: 500.0 tasks/s" in flag.detail
+    assert SCENARIO.flags(good_run()) == ()
+
+
+def test_latency_counts_from_the_intended_time_so_that_a_stall_shows() -> None:
+    rows = paced_rows(30, 100, phase=3)
+    stalled = [(*r[:11], r[11] + S, r[12] + S) if r[0] == 1 else (*r[:10], r[10] + S, *r[11:]) for r in rows]
+    data = good_run(data={"paced": phase_data(3, "paced", Paced(100, 0.3), stalled, 30)})
+    assert {row[6] for row in stalled} == {RUN}
+    assert SCENARIO.measures(data)["p50"] == pytest.approx(1003)
+    assert SCENARIO.measures(data)["paced_service_p50_ms"] == pytest.approx(1)
