@@ -28,6 +28,7 @@ from benchmarks.labs import LabError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOKEN_VARIABLE = "LAB_TOKEN"
+WITHOUT_VARIABLE = "LAB_WITHOUT"
 BASE_IMAGE_ARGUMENT = "PYTHON_IMAGE"
 WAIT_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 5
@@ -199,6 +200,10 @@ class Compose:
         """The nodes' token: ``LAB_TOKEN`` of the environment, or else of ``.env``, as Compose itself reads them."""
         self._require_values({TOKEN_VARIABLE})
         return self._variable(TOKEN_VARIABLE)
+
+    def left_out(self) -> tuple[str, ...]:
+        """The services that ``LAB_WITHOUT`` (of the environment or ``.env``) names, for ``without``."""
+        return tuple(self._variable(WITHOUT_VARIABLE).replace(",", " ").split())
 
     def containers(self) -> dict[str, Container]:
         """The containers of this project, by service, whatever their state."""

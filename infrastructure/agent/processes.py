@@ -52,6 +52,15 @@ def connections(processes: Iterable[psutil.Process], port: int) -> list[str]:
     return found
 
 
+def is_resource_tracker(process: psutil.Process) -> bool:
+    """Whether this is multiprocessing's helper (or that of a copy of it), which removes named semaphores and shared memory when
+    all processes that used them have ended, and then ends itself."""
+    try:
+        return any("resource_tracker import main" in argument for argument in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
 def reap_orphans(owned: Container[int | None]) -> None:
     """Collect ended children that nobody waits for. Those ``owned`` are left to their owner."""
     while True:

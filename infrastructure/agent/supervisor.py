@@ -14,10 +14,11 @@ import psutil
 
 from infrastructure.agent.errors import NodeConflictError, SupervisionError
 from infrastructure.agent.logs import log_tail
-from infrastructure.agent.processes import descendants, exit_text, reap_orphans, send
+from infrastructure.agent.processes import descendants, exit_text, is_resource_tracker, reap_orphans, send
 from tasks.contract import WorkerCommand
 
 _KILL_LIMIT_S = 10.0
+_TRACKER_LIMIT_S = 2.0
 _SIGNAL_LIMIT_S = 5.0
 _POLL_S = 0.005
 _CLEAN_LOOKS = 2
@@ -241,14 +242,19 @@ class Supervisor:
             await asyncio.sleep(_POLL_S)
 
     async def _kill_tree(self) -> None:
-        deadline_s = time.monotonic() + _KILL_LIMIT_S
+        """Kill everything; resource trackers, which take no tasks, only if they do not end once they have cleaned up after the
+        others. Killed with them they would leave semaphores behind."""
+        began_s = time.monotonic()
         clean_looks = 0
         while clean_looks < _CLEAN_LOOKS:
             left = self.tree()
-            send(left, signal.SIGKILL)
+            passed_s = time.monotonic() - began_s
+            trackers = {process for process in left if passed_s < _TRACKER_LIMIT_S and is_resource_tracker(process)}
+            send((process for process in left if process not in trackers), signal.SIGKILL)
+            send(trackers, signal.SIGCONT)
             self._collect()
             clean_looks = 0 if left else clean_looks + 1
-            if time.monotonic() > deadline_s:
+            if passed_s > _KILL_LIMIT_S:
                 raise SupervisionError(f"processes {[p.pid for p in left]} of the worker are still there after SIGKILL")
             if left:
                 await asyncio.sleep(_POLL_S)

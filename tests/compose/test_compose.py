@@ -23,7 +23,7 @@ from benchmarks.labs.local import free_port
 pytestmark = pytest.mark.compose
 
 PUBLISHED = ("REDIS_PORT", "MOCK_API_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
-WITHOUT = os.environ.get("LAB_WITHOUT", "").replace(",", " ").split()
+WITHOUT = Compose().left_out()
 SETTLED_WITHIN_S = 60
 
 

@@ -54,7 +54,7 @@ class Sender:
 class Tiny:
     name = "tiny"
     variants = tuple(
-        Variant(name, "child-process", name) for name in ("tiny", "tiny-deaf", "tiny-broken", "tiny-leaving")
+        Variant(name, "child-process", name) for name in ("tiny", "tiny-deaf", "tiny-broken", "tiny-leaving", "tiny-semaphore")
     )
     databases = (DATABASE,)
     packages = ("redis",)
@@ -123,6 +123,9 @@ def spawn():
 if variant == "tiny-broken":
     print("out of cheese", flush=True)
     sys.exit(3)
+if variant == "tiny-semaphore":
+    semaphore = multiprocessing.get_context("spawn").Semaphore()
+    print("semaphore", semaphore._semlock.name, flush=True)
 children = [spawn() for _ in range(processes)]
 connected = redis.Redis.from_url(database_url(DATABASE))
 connected.ping()
@@ -138,7 +141,7 @@ if variant == "tiny":
         os.waitpid(child, 0)
 """
 """A root that forks its workers. ``tiny-deaf``: they leave its session and ignore SIGTERM; ``tiny-leaving``: the root ends
-without telling them; ``tiny-broken``: ends by itself at once."""
+without telling them; ``tiny-broken``: ends by itself at once; ``tiny-semaphore``: holds a named semaphore."""
 
 
 def until[T](look: Callable[[], T | Literal[False] | None], what: str) -> T:

@@ -265,6 +265,21 @@ def test_a_kill_leaves_no_process(fresh: Fresh, variant: str, paused: bool) -> N
     assert worker.worker().state == "running"
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_kill_leaves_no_semaphore(fresh: Fresh, paused: bool) -> None:
+    worker = fresh("tiny-semaphore")
+    worker.start_worker(2, 2, [QUEUE])
+    until(lambda: "ready" in worker.worker().log_tail, "the worker")
+    status = worker.worker()
+    name = next(line for line in status.log_tail.splitlines() if line.startswith("semaphore ")).split()[1].lstrip("/")
+    assert Path(f"/dev/shm/sem.{name}").exists()
+    if paused:
+        worker.pause_worker()
+    worker.kill_worker()
+    assert alive(status.pids) == []
+    assert not Path(f"/dev/shm/sem.{name}").exists()
+
+
 def test_a_worker_that_ends_unasked_is_reported_with_its_log(fresh: Fresh) -> None:
     worker = fresh("tiny-broken")
     worker.start_worker(2, 2, [QUEUE])

@@ -192,6 +192,16 @@ def test_the_token_is_that_of_the_environment_or_else_of_the_file(monkeypatch: p
     assert compose.token() == "from-environment"
 
 
+def test_services_left_out_are_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LAB_WITHOUT", raising=False)
+    compose = Compose(tmp_path)
+    assert compose.left_out() == ()
+    (tmp_path / ".env").write_text("LAB_WITHOUT=a,b\n")
+    assert compose.left_out() == ("a", "b")
+    monkeypatch.setenv("LAB_WITHOUT", "c, d e")
+    assert compose.left_out() == ("c", "d", "e")
+
+
 def test_a_service_that_lacks_a_secret_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unstartable(FakeCompose):
         def _run(self, *arguments: str) -> None:

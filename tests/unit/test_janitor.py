@@ -19,7 +19,7 @@ from infrastructure.janitor import LAB_ID_VARIABLE, processes_of_lab, sweep
 from tests.support import PATIENCE_S, child_environment, is_alive, wait_for
 
 Start = Callable[..., subprocess.Popen[bytes]]
-SLEEP = ["sleep", "600"]
+SLEEP = ["sleep", "60"]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ if os.fork() == 0:
         print(os.getpid(), flush=True)
         for descriptor in (0, 1, 2):
             os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
-        os.execlp("sleep", "sleep", "600")
+        os.execlp("sleep", "sleep", "60")
     os._exit(0)
 os.wait()
 """
@@ -105,7 +105,7 @@ def test_it_does_so_when_the_runner_is_killed(start: Start, lab_id: str, folder:
 import os, subprocess, sys
 lab_id, folder = sys.argv[1:]
 janitor = subprocess.Popen([sys.executable, "-m", "infrastructure.janitor", lab_id, folder], stdin=subprocess.PIPE)
-node = subprocess.Popen(["sleep", "600"], env={**os.environ, "LAB_ID": lab_id}, start_new_session=True)
+node = subprocess.Popen(["sleep", "60"], env={**os.environ, "LAB_ID": lab_id}, start_new_session=True)
 print(janitor.pid, node.pid, flush=True)
 janitor.wait()
 """,
@@ -165,7 +165,7 @@ def test_a_server_that_has_overwritten_its_environment_is_ended_all_the_same(sta
 
 
 def test_descendants_that_carry_nothing_are_of_the_lab(start: Start, lab_id: str, folder: Path) -> None:
-    script = "env -i setsid sleep 600 >/dev/null 2>&1 & echo $!; wait"
+    script = "env -i setsid sleep 60 >/dev/null 2>&1 & echo $!; wait"
     shell = start(["sh", "-c", script], {LAB_ID_VARIABLE: lab_id}, stdout=subprocess.PIPE)
     assert shell.stdout is not None
     orphan = int(shell.stdout.readline())
