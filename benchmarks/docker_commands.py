@@ -1,6 +1,5 @@
 """``python -m benchmarks docker``: bring the Compose lab up and down, and see how it is."""
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,13 +9,7 @@ from rich.table import Table
 from benchmarks.labs import LabError
 from benchmarks.labs.compose import Compose
 
-WITHOUT_VARIABLE = "LAB_WITHOUT"
-
 docker_app = typer.Typer(no_args_is_help=True, help="Bring the Compose lab up and down, and see how it is.")
-
-
-def _left_out() -> list[str]:
-    return [name for name in os.environ.get(WITHOUT_VARIABLE, "").replace(",", " ").split() if name]
 
 
 @docker_app.command()
@@ -27,7 +20,7 @@ def up(
 ) -> None:
     """Build, start and wait until all services are healthy; LAB_WITHOUT names services to leave out."""
     compose = Compose()
-    without = _left_out()
+    without = compose.left_out()
     only = [name for name in compose.group(group) if name not in without] if group else []
     names = compose.up(without=without, only_services=only)
     typer.echo(f"{len(names)} services are up and healthy: {', '.join(names)}")
@@ -55,8 +48,10 @@ def health() -> None:
     """How every service is; fails unless all but those of LAB_WITHOUT are healthy."""
     table = Table("service", "condition", title="Compose lab", title_justify="left")
     ill = []
-    for service in Compose().health():
-        if service.service in _left_out():
+    compose = Compose()
+    left_out = compose.left_out()
+    for service in compose.health():
+        if service.service in left_out:
             continue
         style = "green" if service.healthy else "bold red"
         table.add_row(service.service, f"[{style}]{service.condition}[/{style}]")
@@ -70,5 +65,6 @@ def health() -> None:
 @docker_app.command()
 def images() -> None:
     """The images that must come from a registry, one a line."""
-    for image in Compose().registry_images(without=_left_out()):
+    compose = Compose()
+    for image in compose.registry_images(without=compose.left_out()):
         typer.echo(image)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from benchmarks.labs import LabError
 from benchmarks.labs.local import CHECKOUT, environment_of, interpreter
 from benchmarks.runner import QUEUE
 from benchmarks.scenarios import all_scenarios
-from benchmarks.settings import Settings
+from benchmarks.settings import Settings, load_settings
 from tasks.contract import WorkerRequest, framework_names
 
 redis_app = typer.Typer(no_args_is_help=True, help="Look at the lab's Redis, or empty it.")
@@ -27,7 +28,7 @@ redis_app = typer.Typer(no_args_is_help=True, help="Look at the lab's Redis, or 
 
 def default_redis_url() -> str:
     """Where the Compose lab publishes Redis."""
-    return f"redis://127.0.0.1:{os.environ.get('REDIS_PORT') or 6379}"
+    return f"redis://127.0.0.1:{load_settings().redis_port}"
 
 
 Url = Annotated[str, typer.Option(help="The Redis server.", default_factory=default_redis_url, show_default=False)]
@@ -63,7 +64,7 @@ def redis_info(url: Url) -> None:
     table = Table("what", "value", title=url, title_justify="left")
     for name in (*names, *more):
         table.add_row(name, str(info[name]))
-    for name in sorted(n for n in info if n.startswith("db")):
+    for name in sorted(n for n in info if re.fullmatch(r"db\d+", n)):
         table.add_row(name, f"{info[name]['keys']} keys")
     Console().print(table)
 

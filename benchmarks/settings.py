@@ -1,9 +1,9 @@
 """Settings: command-line options over environment variables over ``.env`` over defaults."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from benchmarks.labs.local import CHECKOUT
@@ -26,7 +26,14 @@ class Settings(BaseSettings):
     benchmark_warmup_seconds: float | None = Field(None, ge=0, le=3600, description="how long a worker is warmed, at least")
     benchmark_run_timeout_seconds: float = Field(600, gt=0, description="what one run may cost before it is given up")
     benchmark_output_dir: Path = Field(CHECKOUT / "results", description="where result sets are written")
+    redis_port: int = Field(6379, ge=1, le=65_535, description="where the Compose lab publishes Redis on the loopback address")
     benchmark_seed: int = Field(20261120, ge=0, description="seed of the order of runs, arrivals and resampling")
+
+    @model_validator(mode="after")
+    def _budget_covers_the_runs(self) -> Self:
+        if self.benchmark_runs and self.benchmark_max_runs and self.benchmark_max_runs < self.benchmark_runs:
+            raise ValueError(f"BENCHMARK_MAX_RUNS={self.benchmark_max_runs} is below BENCHMARK_RUNS={self.benchmark_runs}")
+        return self
 
 
 def load_settings(**options: Any) -> Settings:
@@ -34,5 +41,8 @@ def load_settings(**options: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        problems = [f"{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
+        problems = [
+            f"{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" if e["loc"] else str(e["ctx"]["error"])
+            for e in error.errors()
+        ]
         raise SettingsError("; ".join(problems)) from None

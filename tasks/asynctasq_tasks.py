@@ -86,11 +86,17 @@ class AsyncTasQProducer:
     async def enqueue_many(self, queue: str, calls: Sequence[TaskCall]) -> Sequence[Exception | None]:
         """Dispatch concurrently; the caller's chunk bounds how many, as more than 100 would exhaust the connection pool."""
         outcomes = await asyncio.gather(*(self.enqueue(queue, call) for call in calls), return_exceptions=True)
-        return [o if isinstance(o, Exception) else None for o in outcomes]
+        return [_failure(outcome) for outcome in outcomes]
 
     async def close(self) -> None:
         """Disconnect."""
         await asynctasq.cleanup()
+
+
+def _failure(outcome: object) -> Exception | None:
+    if isinstance(outcome, asyncio.CancelledError):
+        return ConnectionError("the dispatch was cancelled")
+    return outcome if isinstance(outcome, Exception) else None
 
 
 def _configure() -> None:

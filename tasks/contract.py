@@ -17,18 +17,20 @@ A module must hold to this:
 import asyncio
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
-from urllib.parse import urlsplit
 
 from tasks.workloads import TaskCall
 
 REDIS_URL_VARIABLE = "LAB_REDIS_URL"
 FRAMEWORKS_PATH_VARIABLE = "LAB_FRAMEWORKS_PATH"
 MODULE_SUFFIX = "_tasks"
+_REDIS_URL = re.compile(r"rediss?://[^/?#\s]*/?(?P<number>[0-9]*)/?(?:\?\S*)?")
+_CREDENTIALS = re.compile(r"(?:(?<=://)|^(?!.*://)).*@", re.DOTALL)
 
 Track = Literal["normalised", "tuned"]
 """``normalised``: equal slots and the same delivery guarantee where both offer one; ``tuned``: what its documentation advises."""
@@ -177,18 +179,16 @@ def database_url(database: Database) -> str:
     """The URL of one of a framework's databases.
 
     In a lab (``LAB_REDIS_URL`` is set) the server is always the lab's own, and only the number is taken from the variable;
-    outside one the variable counts as it is. Raises ValueError for a URL that is not Redis's.
+    outside one the variable counts as it is. Raises ValueError for a URL that is not Redis's, which it shows without credentials.
     """
     configured = os.environ.get(database.variable, "")
     number = database.number
     if configured:
-        parts = urlsplit(configured)
-        path = parts.path.strip("/")
-        if parts.scheme not in ("redis", "rediss") or (path and not path.isdigit()):
-            raise ValueError(
-                f"{database.variable}={configured!r} is not a Redis URL such as redis://localhost:6379/{database.number}"
-            )
-        number = int(path) if path else database.number
+        match = _REDIS_URL.fullmatch(configured)
+        if match is None:
+            shown = _CREDENTIALS.sub("***@", configured)
+            raise ValueError(f"{database.variable}={shown!r} is not a Redis URL such as redis://localhost:6379/{database.number}")
+        number = int(match["number"] or database.number)
     server = os.environ.get(REDIS_URL_VARIABLE, "")
     if server:
         return f"{server.rstrip('/')}/{number}"

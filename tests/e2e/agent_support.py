@@ -86,6 +86,7 @@ FRAMEWORK = Tiny()
 
 WORKER_SOURCE = """
 import json
+import multiprocessing
 import os
 import signal
 import sys

@@ -1,6 +1,7 @@
 """What the lab and a framework have agreed on: databases, shapes of workers, where modules are found."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +61,8 @@ def test_a_labs_own_server_always_wins_and_the_variable_gives_the_number(
 
 @pytest.mark.parametrize("lab", ["", "redis://127.0.0.1:5555"])
 @pytest.mark.parametrize(
-    "configured", ["localhost:6379/1", "http://localhost/1", "redis://localhost/first", "amqp://guest@host//"]
+    "configured",
+    ["localhost:6379/1", "http://localhost/1", "redis://localhost/first", "redis://localhost/²", "amqp://guest@host//"],
 )
 def test_what_is_no_redis_url_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch, lab: str, configured: str) -> None:
     monkeypatch.setenv(REDIS_URL_VARIABLE, lab)
@@ -68,6 +70,21 @@ def test_what_is_no_redis_url_is_named_with_its_variable(monkeypatch: pytest.Mon
     with pytest.raises(ValueError, match=r"^SOME_REDIS_URL=.* is not a Redis URL such as redis://localhost:6379/4$") as raised:
         database_url(DATABASE)
     assert configured.rpartition("@")[2] in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("configured", "shown"),
+    [
+        ("redis://user:pass/w@rd@broker/first", "redis://***@broker/first"),
+        ("http://:pass@broker/1", "http://***@broker/1"),
+        ("user:pass@broker/1", "***@broker/1"),
+        ("redis://:pass@[::1/x", "redis://***@[::1/x"),
+    ],
+)
+def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, configured: str, shown: str) -> None:
+    monkeypatch.setenv(DATABASE.variable, configured)
+    with pytest.raises(ValueError, match=re.escape(f"SOME_REDIS_URL='{shown}' is not")):
+        database_url(DATABASE)
 
 
 @given(st.integers(1, 10_000), st.integers(1, 10_000))
