@@ -172,6 +172,14 @@ def registry_images(services: Mapping[str, Service], names: Collection[str]) -> 
     return tuple(sorted({services[name].image for name in names} - built | bases))
 
 
+def _require_compose() -> None:
+    """Raises LabError where the docker command has no Compose v2, which it answers with errors about unknown options."""
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
+        raise LabError(
+            "`docker compose` is missing: install Docker's Compose v2 plug-in, or use the local lab, which needs neither"
+        )
+
+
 class Compose:
     """The Compose project of a checkout. Every method raises LabError when Docker cannot do it, with Docker's own reason."""
 
@@ -306,6 +314,7 @@ class Compose:
     @staticmethod
     def _checked(done: subprocess.CompletedProcess[Any]) -> None:
         if done.returncode != 0:
+            _require_compose()
             command = " ".join(["docker", *done.args[1:3]])
             reason = (done.stderr or "").strip() or "its reason is above"
             raise LabError(f"`{command}` failed (exit code {done.returncode}): {reason}")
