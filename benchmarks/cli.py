@@ -1,5 +1,6 @@
 """The command line. Every recipe of the justfile ends here; options win over environment variables, those over defaults."""
 
+import math
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import redis
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from benchmarks import hand_tools, manifest, separation
 from benchmarks.docker_commands import docker_app
@@ -32,6 +34,8 @@ from tasks.contract import Track
 
 INTERRUPTED = 130
 INVALID = 3
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PLAIN_WIDTH = 120
 
 
 class LabName(StrEnum):
@@ -74,7 +78,7 @@ PRESETS = {
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="queuelab: a benchmark lab for Python task queues.")
 app.add_typer(docker_app, name="docker")
 app.add_typer(hand_tools.redis_app, name="redis")
-console = Console()
+console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 errors = Console(stderr=True)
 
 
@@ -114,9 +118,23 @@ def _sizes(options: list[str], scenarios: list[Scenario]) -> dict[str, float | i
             sizes[name] = int(text) if text.isdigit() else float(text)
         except ValueError:
             raise UserError(f"size {name} must be a number, not {text!r}") from None
-        if sizes[name] <= 0:
+        if not 0 < sizes[name] < math.inf:
             raise UserError(f"size {name} must be positive, not {text}")
     return sizes
+
+
+def _require_sense(plan: SuitePlan, scenarios: list[Scenario]) -> None:
+    """Find out what cannot be run as asked while nothing has been started for it."""
+    if plan.max_runs < plan.runs:
+        raise UserError(
+            f"{plan.runs} runs of each variant are asked for and at most {plan.max_runs} allowed: "
+            "raise --max-runs (BENCHMARK_MAX_RUNS) or lower --runs (BENCHMARK_RUNS)"
+        )
+    for scenario in scenarios:
+        try:
+            scenario.phases(plan.sizes_of(scenario))
+        except ValueError as error:
+            raise UserError(str(error)) from None
 
 
 @app.command()
@@ -135,8 +153,8 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed of all that is random [BENCHMARK_SEED].")] = None,
     track: Annotated[TrackName, typer.Option(help="Equal settings, or those its documentation advises.")] = TrackName.NORMALISED,
     label: Annotated[str | None, typer.Option(help="Name of the result set, after its time.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Complete the latest result set.")] = False,
-    resume_from: Annotated[Path | None, typer.Option(help="Complete this result set.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Complete the latest result set, as it was begun.")] = False,
+    resume_from: Annotated[Path | None, typer.Option(help="Complete this result set, as it was begun.")] = None,
 ) -> None:
     """Run scenarios and write a result set."""
     settings = load_settings(
@@ -159,6 +177,7 @@ def run(
         except ValueError as error:
             raise UserError(str(error)) from None
         plan = _plan(settings, lab, preset, scenarios, entries, sizes, track.value)
+        _require_sense(plan, scenarios)
         results = ResultSet.create(settings.benchmark_output_dir, label or preset.value, _manifest(plan, scenarios, running))
         _execute(plan, scenarios, running, results)
 
@@ -218,24 +237,30 @@ def _manifest(plan: SuitePlan, scenarios: list[Scenario], lab: Lab) -> dict[str,
 
 
 def _resume(path: Path) -> None:
-    results = ResultSet.open(path, resume=True)
-    try:
-        plan = SuitePlan.from_json(results.manifest()["settings"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path} holds no plan that this version can resume ({error})") from None
-    console.print(f"Resuming {results.path}: {len(results.completed())} runs are there already.")
-    with lab_lock(CHECKOUT), _lab(LabName(plan.lab)) as running:
-        _execute(plan, _scenarios(",".join(plan.scenarios)), running, results)
+    """Only once the lock is held and the lab is up is the set touched: it may be the one that another benchmark writes to."""
+    with lab_lock(CHECKOUT):
+        try:
+            plan = SuitePlan.from_json(ResultSet.open(path).manifest()["settings"])
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{path} holds no plan that this version can resume ({error})") from None
+        with _lab(LabName(plan.lab)) as running:
+            missing = sorted({entry.variant for entry in plan.entries} - set(running.variants()))
+            if missing:
+                raise UserError(f"{path} was begun with variants that this lab does not have: {', '.join(missing)}")
+            results = ResultSet.open(path, resume=True)
+            _say(f"Resuming {results.path}: {len(results.completed())} runs are there already.")
+            _execute(plan, _scenarios(",".join(plan.scenarios)), running, results)
 
 
 def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet) -> None:
-    console.print(f"Writing to [bold]{results.path}[/bold]")
+    _say(f"Writing to {results.path}")
     try:
         with display(console) as shown:
             Suite(plan, scenarios, lab, results, shown).execute()
     except BaseException:
         results.finish("interrupted")
-        errors.print(f"Not complete: {len(results.completed())} runs are kept. Go on with: just benchmark-resume {results.path}")
+        kept = f"Not complete: {len(results.completed())} runs are kept. Go on with: just benchmark-resume {results.path}"
+        errors.print(Text(kept), soft_wrap=True)
         raise
     results.finish("complete")
     print_summary(console, results, scenarios)
@@ -301,22 +326,36 @@ def harness(
         raise typer.Exit(INVALID)
 
 
+def _say(text: str) -> None:
+    """A line that may hold a path: neither broken, for it is to be copied, nor read as markup."""
+    console.print(Text(text), soft_wrap=True)
+
+
+def _complain(text: str) -> None:
+    errors.print(Text.assemble(("Error: ", "bold red"), text), soft_wrap=True)
+
+
 def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """End, once: a second Ctrl-C must not cut short what the first one set off."""
+    for ending in ENDING:
+        signal.signal(ending, signal.SIG_IGN)
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def main() -> None:
     """Run the command line; what goes wrong is one readable message and an exit code, never a traceback for a user's slip."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _stop)
     try:
         app()
-    except (UserError, SettingsError, LabError, NodeError, ResultSetError) as error:
-        errors.print(f"[bold red]Error:[/bold red] {error}", highlight=False)
+    except (UserError, SettingsError, LabError, NodeError, ResultSetError, OSError) as error:
+        _complain(str(error))
         sys.exit(1)
     except redis.RedisError as error:
-        errors.print(f"[bold red]Error:[/bold red] Redis does not answer: {error}", highlight=False)
+        _complain(f"Redis does not answer: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("Interrupted; nothing is left running.")
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+            errors.print("Interrupted; nothing is left running.")
+        raise

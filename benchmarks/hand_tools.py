@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.labs import LabError
 from benchmarks.labs.local import CHECKOUT, environment_of, interpreter
-from benchmarks.runner import QUEUE
+from benchmarks.runner import queue_of
 from benchmarks.scenarios import all_scenarios
 from benchmarks.settings import Settings, load_settings
 from tasks.contract import WorkerRequest, framework_names
@@ -36,7 +36,10 @@ Url = Annotated[str, typer.Option(help="The Redis server.", default_factory=defa
 
 @contextmanager
 def _client(url: str) -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(url, decode_responses=True)
+    try:
+        client = redis.Redis.from_url(url, decode_responses=True)
+    except ValueError as error:
+        raise LabError(f"{url!r} is not a Redis URL such as {default_redis_url()}: {error}") from None
     try:
         client.ping()
         yield client
@@ -104,7 +107,9 @@ def run_worker(variant: str, slots: int) -> None:
     if framework is None:
         known = sorted(v["name"] for d in descriptions.values() for v in d["variants"])
         raise LabError(f"no variant {variant!r}: there are {', '.join(known)}")
-    request = WorkerRequest(variant=variant, processes=min(slots, len(os.sched_getaffinity(0))), slots=slots, queues=(QUEUE,))
+    request = WorkerRequest(
+        variant=variant, processes=min(slots, len(os.sched_getaffinity(0))), slots=slots, queues=(queue_of(variant),)
+    )
     plan = ask_framework(framework, {"op": "plan", "request": asdict(request)})
     databases = ", ".join(f"{d['purpose']} {d['url']}" for d in descriptions[framework]["databases"])
     typer.echo(f"{variant}: {plan['shape']['processes']} processes, {plan['shape']['slots']} slots, {databases}")

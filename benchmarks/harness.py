@@ -28,14 +28,15 @@ from benchmarks.labs.local import BASE_ENVIRONMENT, CHECKOUT, LocalLab, environm
 from benchmarks.loads import Paced, Prefilled
 from benchmarks.node_client import NodeClient
 from benchmarks.percentiles import summarise
-from benchmarks.runner import QUEUE, SAMPLE_INTERVAL_S
+from benchmarks.runner import SAMPLE_INTERVAL_S
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import EVENT_DTYPE
 from tasks.contract import REDIS_URL_VARIABLE
 from tasks.events import EVENTS_DIR_VARIABLE, Kind, Outcome
 from tasks.producing import ProduceOrder
 
-BARE_QUEUE = "lab-bare"
+QUEUE = "lab-harness"
+BARE_QUEUE = "lab-harness-bare"
 DEPTH_POLL_S = 0.02
 SERVICE_S = 0.01
 WARM_TASKS = 500

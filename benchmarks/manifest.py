@@ -61,6 +61,7 @@ def describe_scenario(scenario: Scenario) -> dict[str, Any]:
         "summary": dict(scenario.summary),
         "columns": dict(scenario.columns),
         "shares": dict(scenario.shares),
+        "better": dict(scenario.better),
     }
 
 

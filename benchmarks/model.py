@@ -7,7 +7,7 @@ Redis, the host and the worker is taken. All times are CLOCK_MONOTONIC nanosecon
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from benchmarks.loads import Load
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Measures = Mapping[str, float | int | None]
 """Measures of a run by name, each name ending in its unit; None where it could not be measured."""
+
+
+Direction = Literal["higher", "lower"]
+"""Which way a measure is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,12 @@ class Scenario(Protocol):
     def shares(self) -> Mapping[str, str]:
         """Columns that only the whole result set can fill: each is the share that a measure (the value) has of its mean over
         the control's valid runs. ``measures`` gives None for them."""
+        ...
+
+    @property
+    def better(self) -> Mapping[str, Direction]:
+        """For each measure of which one can say so, whether more or less of it is better. Counts, sizes and readings of the host
+        are left out: nothing is better or worse about them."""
         ...
 
     def phases(self, sizes: Mapping[str, float | int]) -> Sequence[PhasePlan]:

@@ -149,7 +149,12 @@ class NodeClient:
 
     def health(self) -> NodeHealth:
         """What the node is, and whether it is well."""
-        return NodeHealth(**self._get("/health"))
+        what = "GET /health"
+        with self._errors(what):
+            response = self._client.get("/health")
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            self._check(response, what)
+        return NodeHealth(**response.json())
 
     def metrics(self) -> str:
         """What the node tells Prometheus."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from benchmarks import clock, node_steps
 from benchmarks.accounting import account
@@ -15,14 +15,13 @@ from benchmarks.labs import Lab
 from benchmarks.loads import Load, Prefilled, count_of
 from benchmarks.manifest import read_host
 from benchmarks.model import PhaseData, PhasePlan, PhaseRecord, Produced, Reading, RunData, Scenario, TreeSample, WorkerRecord
-from benchmarks.node_client import NodeClient, NodeError, PhaseCounts
+from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session
 from benchmarks.redis_server import RedisServer
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import Events
 from tasks.contract import Track, WorkerPlan
 from tasks.producing import ProduceOrder
 
-QUEUE = "lab"
 WARMUP_PHASE = 0
 WARMUP_TASK_S = 0.02
 WARMUP_BATCH = 50
@@ -32,6 +31,11 @@ POLL_S = 0.2
 SAMPLE_INTERVAL_S = 0.25
 QUIET_S = 3.0
 STOP_GRACE_S = 20.0
+
+
+def queue_of(variant: str) -> str:
+    """The queue that a variant's tasks go to: its own, as variants of one framework may share a database."""
+    return f"lab-{variant}"
 
 
 class RunFailedError(Exception):
@@ -93,35 +97,51 @@ NO_COUNTS = PhaseCounts(0, 0, 0, 0, 0, 0, 0)
 
 
 class Runner:
-    """Makes runs in one lab."""
+    """Makes runs in one lab, as a context manager.
+
+    It holds a session on every worker node that is up, for as long as it lasts: a worker that a node has started by itself is
+    ended by that, so that nothing but the variant under test runs, and whatever a node has started ends with the runner.
+    """
 
     def __init__(self, lab: Lab, observer: Observer) -> None:
         self._lab = lab
         self._observer = observer
+        self._stack = ExitStack()
+        self._nodes: dict[str, tuple[NodeClient, Session]] = {}
+
+    def __enter__(self) -> Self:
+        for variant, url in self._lab.worker_urls().items():
+            self._hold(f"worker-{variant}", url)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     def make(self, spec: RunSpec) -> RecordedRun:
         """Make a run. A run that cannot be made comes back with its failure; faults of the lab itself are raised as LabError
         or NodeError."""
-        with ExitStack() as stack:
-            worker = stack.enter_context(
-                NodeClient(self._lab.worker_url(spec.variant), self._lab.token, f"worker-{spec.variant}")
-            )
-            producer = stack.enter_context(
-                NodeClient(self._lab.producer_url(spec.framework), self._lab.token, f"producer-{spec.framework}")
-            )
-            server = RedisServer(self._lab.redis_url)
-            stack.callback(server.close)
-            self._hold_others_still(spec.variant)
-            stack.enter_context(worker.session())
-            stack.enter_context(producer.session())
+        worker = self._hold(f"worker-{spec.variant}", self._lab.worker_url(spec.variant))
+        producer = self._hold(f"producer-{spec.framework}", self._lab.producer_url(spec.framework))
+        self._require_alone(spec.variant)
+        server = RedisServer(self._lab.redis_url)
+        try:
             return _RunInProgress(spec, worker, producer, server, self._observer).make()
+        finally:
+            server.close()
 
-    def _hold_others_still(self, variant: str) -> None:
+    def _hold(self, name: str, url: str) -> NodeClient:
+        if name not in self._nodes:
+            node = self._stack.enter_context(NodeClient(url, self._lab.token, name))
+            self._nodes[name] = (node, self._stack.enter_context(node.session()))
+        node, session = self._nodes[name]
+        session.check()
+        return node
+
+    def _require_alone(self, variant: str) -> None:
         """While one variant is measured, no other worker runs."""
-        for url in self._lab.other_worker_urls(variant):
-            with NodeClient(url, self._lab.token) as node:
-                if node.worker().state == "running":
-                    node.pause_worker()
+        for other, url in self._lab.worker_urls().items():
+            if other != variant and (state := self._hold(f"worker-{other}", url).worker().state) == "running":
+                raise NodeError(f"worker-{other}", "being still", f"its worker is {state} while {variant} is to be measured")
 
 
 class _RunInProgress:
@@ -130,6 +150,7 @@ class _RunInProgress:
         self._worker = worker
         self._producer = producer
         self._redis = server
+        self._queue = queue_of(spec.variant)
         self._observer = observer
         self._deadline_s = time.monotonic() + spec.timeout_s
         self._known = _Known()
@@ -147,10 +168,10 @@ class _RunInProgress:
     def _go(self) -> None:
         spec = self._spec
         self._worker.kill_worker()
-        self._producer.purge([QUEUE])
+        self._producer.purge([self._queue])
         self._worker.clear_events()
         self._producer.clear_events()
-        plan = self._worker.start_worker(spec.processes, spec.slots, [QUEUE], spec.track).plan
+        plan = self._worker.start_worker(spec.processes, spec.slots, [self._queue], spec.track).plan
         self._producer.connect_producer(spec.variant)
         self._warm_up(plan)
         time.sleep(SETTLE_S)
@@ -253,10 +274,10 @@ class _RunInProgress:
 
     def _produce(self, phase: int, workload: str, argument: Any, load: Load, first_sequence: int = 0) -> Produced:
         spec = self._spec
-        order = ProduceOrder(spec.run, phase, spec.variant, QUEUE, workload, argument, load, first_sequence)
+        order = ProduceOrder(spec.run, phase, spec.variant, self._queue, workload, argument, load, first_sequence)
 
         def meanwhile() -> None:
-            self._require_time_and_worker(f"offering {load}")
+            self._require_time_and_worker(f"offering {self._known.names[phase]} ({load})")
             if not isinstance(load, Prefilled):
                 self._observer.progress(self._ended(phase))
 
@@ -273,17 +294,19 @@ class _RunInProgress:
             if now_ended > ended:
                 ended, progress_s = now_ended, time.monotonic()
             quiet = time.monotonic() - progress_s > QUIET_S
-            if (ended >= acknowledged or quiet) and node_steps.is_empty(self._producer, QUEUE):
+            if (ended >= acknowledged or quiet) and node_steps.is_empty(self._producer, self._queue):
                 return True
             if time.monotonic() > give_up_s:
                 return False
-            self._require_time_and_worker("draining")
+            self._require_time_and_worker(f"draining {self._known.names[phase]}")
             time.sleep(POLL_S)
 
     def _require_time_and_worker(self, doing: str) -> None:
         worker = self._worker.worker()
         if worker.state == "died":
             raise RunFailedError(f"the worker died while {doing}: {worker.died}")
+        if worker.state not in ("running", "paused"):
+            raise RunFailedError(f"the worker is {worker.state} while {doing}: its node has ended it")
         if time.monotonic() > self._deadline_s:
             raise RunFailedError(
                 f"the run's time of {self._spec.timeout_s:.0f} s was over while {doing}; "

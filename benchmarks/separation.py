@@ -12,7 +12,7 @@ from benchmarks import node_steps
 from benchmarks.labs import Lab
 from benchmarks.loads import Prefilled
 from benchmarks.node_client import NodeClient
-from benchmarks.runner import QUEUE
+from benchmarks.runner import queue_of
 from tasks.producing import ProduceOrder
 
 PROBES = 20
@@ -83,9 +83,9 @@ def examine(lab: Lab) -> list[Finding]:
         description = producer.describe()
         was_up = worker.worker().state in ("running", "paused")
         if not was_up:
-            worker.start_worker(processes=1, slots=1, queues=[QUEUE])
+            worker.start_worker(processes=1, slots=1, queues=[queue_of(variant)])
             _enqueue(producer, variant, count=1)
-            node_steps.wait_until_empty(producer, QUEUE)
+            node_steps.wait_until_empty(producer, queue_of(variant))
         worker.pause_worker()
         before = _keys(lab.redis_url)
         _enqueue(producer, variant, PROBES)
@@ -100,14 +100,14 @@ def examine(lab: Lab) -> list[Finding]:
                 key_databases=appeared(before, after),
             )
         )
-        producer.purge([QUEUE])
+        producer.purge([queue_of(variant)])
         if not was_up:
             worker.kill_worker()
     return findings
 
 
 def _enqueue(producer: NodeClient, variant: str, count: int) -> None:
-    node_steps.produce(producer, ProduceOrder(0, 0, variant, QUEUE, "noop", None, Prefilled(count)))
+    node_steps.produce(producer, ProduceOrder(0, 0, variant, queue_of(variant), "noop", None, Prefilled(count)))
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:

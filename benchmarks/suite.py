@@ -95,16 +95,18 @@ class Suite:
         self._lab = lab
         self._results = results
         self._display = display
-        self._runner = Runner(lab, display)
         self._made = [stored.result for stored in results.stored_runs()]
 
     def execute(self) -> None:
-        """Make the runs that the result set does not hold yet."""
-        for scenario in self._scenarios:
-            for repetition in range(1, self._plan.max_runs + 1):
-                for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
-                    if self._is_due(scenario, entry, repetition):
-                        self._run(scenario, entry, repetition)
+        """Make the runs that the result set does not hold yet. Its tables are written before the first as well: a suite that was
+        killed may have left them behind its runs."""
+        self._results.write_tables()
+        with Runner(self._lab, self._display) as runner:
+            for scenario in self._scenarios:
+                for repetition in range(1, self._plan.max_runs + 1):
+                    for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
+                        if self._is_due(scenario, entry, repetition):
+                            self._run(runner, scenario, entry, repetition)
 
     def _results_of(self, scenario: Scenario, entry: Entry) -> list[RunResult]:
         return [r for r in self._made if r.scenario == scenario.name and r.variant == entry.name]
@@ -118,10 +120,16 @@ class Suite:
 
     def _total(self) -> int:
         """How many runs the suite will have, as far as is known now."""
-        extra = sum(1 for r in self._made if r.repetition > self._plan.runs or not r.valid)
-        return len(self._scenarios) * len(self._plan.entries) * self._plan.runs + extra
+        return sum(self._runs_of(scenario, entry) for scenario in self._scenarios for entry in self._plan.entries)
 
-    def _run(self, scenario: Scenario, entry: Entry, repetition: int) -> None:
+    def _runs_of(self, scenario: Scenario, entry: Entry) -> int:
+        plan, made = self._plan, self._results_of(scenario, entry)
+        if not wants_another_run(made, scenario.headline, plan.runs, plan.max_runs):
+            return len(made)
+        missing = plan.runs - sum(r.valid for r in made)
+        return min(plan.max_runs, len(made) + max(1, missing))
+
+    def _run(self, runner: Runner, scenario: Scenario, entry: Entry, repetition: int) -> None:
         plan = self._plan
         made = len(self._made) + 1
         title = f"{scenario.title}, {entry.name} #{repetition}"
@@ -139,7 +147,7 @@ class Suite:
             warmup_s=plan.warmup_s,
             timeout_s=plan.run_timeout_s,
         )
-        recorded = self._runner.make(spec)
+        recorded = runner.make(spec)
         result = result_of(recorded, entry.name)
         self._results.store_run(result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded))
         self._results.write_tables()
@@ -175,11 +183,8 @@ def outcome_text(result: RunResult, scenario: Scenario) -> str:
     invalid = [f for f in result.flags if f.code.severity is Severity.INVALID]
     if invalid:
         return "; ".join(map(str, invalid))
-    parts = []
-    for name, heading in scenario.summary.items():
-        value = result.measures.get(name)
-        parts.append(f"{heading} {value:,.4g}" if value is not None else f"{heading} -")
-    return ", ".join(parts)
+    known = ((heading, result.measures.get(name)) for name, heading in scenario.summary.items())
+    return ", ".join(f"{heading} {value:,.4g}" for heading, value in known if value is not None)
 
 
 def record_of(recorded: RecordedRun) -> dict[str, Any]:

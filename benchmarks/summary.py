@@ -1,10 +1,12 @@
 """The table that ends a benchmark in the terminal."""
 
+import math
 from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.flags import Severity
 from benchmarks.model import RunResult, Scenario
@@ -12,34 +14,31 @@ from benchmarks.results import ResultSet
 from benchmarks.statistics import describe
 
 FLAGS_SHOWN = 20
+NARROWEST = 7
+"""As wide as ``±0.0123``, so that no number is broken on a terminal of 80 columns."""
 STYLES = {Severity.INVALID: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
 
 def _cell(values: Sequence[float]) -> str:
-    """The mean, with half the width of its interval where there are enough values for one."""
+    """The mean to three digits, with half the width of its interval where there are enough values for one."""
     description = describe(values)
     if description.mean is None:
         return "-"
+    places = max(0, 2 - math.floor(math.log10(abs(description.mean)))) if description.mean else 0
+    mean = f"{description.mean:,.{places}f}"
     if description.interval is None:
-        return _number(description.mean)
-    return f"{_number(description.mean)} ±{_number((description.interval.high - description.interval.low) / 2)}"
-
-
-def _number(value: float) -> str:
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+        return mean
+    return f"{mean} ±{(description.interval.high - description.interval.low) / 2:,.{places}f}"
 
 
 def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
     """A row per variant, the best headline first."""
-    table = Table(title=f"{scenario.number}. {scenario.title}", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    title = f"{scenario.number}. {scenario.title}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("variant", no_wrap=True)
-    table.add_column("valid runs", justify="right", no_wrap=True)
+    table.add_column("valid runs", justify="right")
     for heading in scenario.summary.values():
-        table.add_column(heading, justify="right", no_wrap=False, min_width=6)
+        table.add_column(heading, justify="right", min_width=NARROWEST, overflow="fold")
     names = dict.fromkeys(r.variant for r in results)
 
     def valid(name: str) -> list[RunResult]:
@@ -69,7 +68,9 @@ def print_summary(console: Console, results: ResultSet, scenarios: Sequence[Scen
         lines = [(f, r) for r in mine for f in r.flags]
         for flag, result in lines[:FLAGS_SHOWN]:
             style = STYLES[flag.code.severity]
-            console.print(f"{result.variant} #{result.repetition} {flag}", style=style, highlight=False, markup=False)
+            line = Text(f"{result.variant} #{result.repetition} {flag}", style)
+            console.print(line, soft_wrap=not console.is_terminal)
         if len(lines) > FLAGS_SHOWN:
             console.print(f"... and {len(lines) - FLAGS_SHOWN} more; all are in the CSV")
-    console.print(f"\nResults: [bold]{results.path}[/bold]")
+    console.print()
+    console.print(Text(f"Results: {results.path}"), soft_wrap=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 LAB_ID_VARIABLE = "LAB_ID"
 PATIENCE_S = 10.0
+TRACKER_PATIENCE_S = 2.0
 _STDOUT, _STDERR = "1", "2"
 
 
@@ -55,15 +56,27 @@ def _logs_into(folder: Path, descriptors: Path) -> bool:
     return False
 
 
+def _is_resource_tracker(process: int) -> bool:
+    """Whether this is multiprocessing's helper (or that of a copy of it), which removes named semaphores and shared memory when
+    all processes that used them have ended, and then ends itself."""
+    try:
+        return b"resource_tracker import main" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def sweep(lab_id: str, folder: Path) -> None:
-    """Kill the lab's processes until none is left, then remove its folder. Raises TimeoutError when one will not die."""
-    give_up_at = time.monotonic() + PATIENCE_S
+    """Kill the lab's processes until none is left, then remove its folder. Resource trackers are let clean up after the others,
+    and killed only if they do not end by themselves. Raises TimeoutError when a process will not die."""
+    began_at = time.monotonic()
     while left := processes_of_lab(lab_id, folder, but=os.getpid()):
-        if time.monotonic() > give_up_at:
+        passed_s = time.monotonic() - began_at
+        if passed_s > PATIENCE_S:
             raise TimeoutError(f"processes {sorted(left)} of lab {lab_id} are still alive {PATIENCE_S:.0f} s after SIGKILL")
         for process in left:
+            spared = passed_s < TRACKER_PATIENCE_S and _is_resource_tracker(process)
             try:
-                os.kill(process, signal.SIGKILL)
+                os.kill(process, signal.SIGCONT if spared else signal.SIGKILL)
             except ProcessLookupError:
                 continue
         time.sleep(0.02)

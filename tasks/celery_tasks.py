@@ -49,7 +49,9 @@ COMMON_SETTINGS: Mapping[str, Any] = {
 }
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING")
 
-app = Celery("queuelab", broker=database_url(BROKER))
+# Celery takes these variables over all that is said here, and the lab's server must win; its result backend must be off.
+os.environ[BROKER.variable] = database_url(BROKER)
+app = Celery("queuelab", broker=database_url(BROKER), backend="disabled://")
 app.conf.update(**COMMON_SETTINGS, **SETTINGS[os.environ.get(TRACK_VARIABLE, "normalised")])
 
 

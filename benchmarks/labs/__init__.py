@@ -33,8 +33,8 @@ class Lab(Protocol):
         """The producer node of a framework. Raises LabError."""
         ...
 
-    def other_worker_urls(self, variant: str) -> list[str]:
-        """The worker nodes that are up beside that of ``variant``, and must be still while it is measured."""
+    def worker_urls(self) -> Mapping[str, str]:
+        """The worker nodes that are up, by variant."""
         ...
 
 

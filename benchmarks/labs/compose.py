@@ -172,14 +172,6 @@ def registry_images(services: Mapping[str, Service], names: Collection[str]) -> 
     return tuple(sorted({services[name].image for name in names} - built | bases))
 
 
-def _require_compose() -> None:
-    """Raises LabError where the docker command has no Compose v2, which it answers with errors about unknown options."""
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
-        raise LabError(
-            "`docker compose` is missing: install Docker's Compose v2 plug-in, or use the local lab, which needs neither"
-        )
-
-
 class Compose:
     """The Compose project of a checkout. Every method raises LabError when Docker cannot do it, with Docker's own reason."""
 
@@ -314,9 +306,10 @@ class Compose:
     @staticmethod
     def _checked(done: subprocess.CompletedProcess[Any]) -> None:
         if done.returncode != 0:
-            _require_compose()
             command = " ".join(["docker", *done.args[1:3]])
             reason = (done.stderr or "").strip() or "its reason is above"
+            if "unknown flag" in reason or "not a docker command" in reason:
+                raise LabError("`docker compose` is missing: install Docker's Compose v2 plug-in, or use the local lab")
             raise LabError(f"`{command}` failed (exit code {done.returncode}): {reason}")
 
 
@@ -369,9 +362,9 @@ class ComposeLab:
             raise LabError(f"no producer node for {framework!r} is up: there are {known}; run `just docker-up`")
         return self._url(producers[framework], AGENT_PORT)
 
-    def other_worker_urls(self, variant: str) -> list[str]:
-        """The worker nodes that are up, but one."""
-        return [self._url(s.name, AGENT_PORT) for s in self._nodes("worker") if s.variant != variant]
+    def worker_urls(self) -> Mapping[str, str]:
+        """The worker nodes that are up."""
+        return {s.variant: self._url(s.name, AGENT_PORT) for s in self._nodes("worker")}
 
     def _nodes(self, role: str) -> Iterator[Service]:
         return (s for s in self._services.values() if s.role == role and s.name in self._containers)

@@ -27,6 +27,8 @@ from tasks.events import EVENTS_DIR_VARIABLE
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 30.0
 BASE_ENVIRONMENT = "base"
+TEMPORARY_VARIABLE = "TMPDIR"
+"""Where the tempfile module and most other programs put what they do not need for long: in the lab's folder it ends with it."""
 
 
 def environment_of(framework: str) -> str:
@@ -126,7 +128,7 @@ class LocalLab:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=CHECKOUT,
-                env={**_environment(), LAB_ID_VARIABLE: self.lab_id, **environment},
+                env={**_environment(), LAB_ID_VARIABLE: self.lab_id, TEMPORARY_VARIABLE: str(self.folder), **environment},
                 start_new_session=True,
             )
         self._children.append(child)
@@ -168,7 +170,8 @@ class LocalLab:
             from benchmarks.node_client import NodeClient
 
             for framework in framework_names():
-                description = NodeClient(self.producer_url(framework), self.token).describe()
+                with NodeClient(self.producer_url(framework), self.token, f"producer-{framework}") as producer:
+                    description = producer.describe()
                 self._variants |= {variant["name"]: framework for variant in description["variants"]}
         return self._variants
 
@@ -183,9 +186,9 @@ class LocalLab:
         """The framework's producer node, started now if it is not up."""
         return self._node(f"producer-{framework}", {"LAB_ROLE": "producer", "LAB_FRAMEWORK": framework})
 
-    def other_worker_urls(self, variant: str) -> list[str]:
-        """The worker nodes started so far, but one."""
-        return [url for name, url in self._urls.items() if name.startswith("worker-") and name != f"worker-{variant}"]
+    def worker_urls(self) -> Mapping[str, str]:
+        """The worker nodes started so far."""
+        return {name.removeprefix("worker-"): url for name, url in self._urls.items() if name.startswith("worker-")}
 
     def _node(self, name: str, environment: Mapping[str, str]) -> str:
         if name not in self._urls:

@@ -12,6 +12,7 @@ To add a scenario, write ``benchmarks/scenarios/scenario_N_NAME.py`` with a modu
   name ending in its unit; None where nothing was measured, never 0 and never NaN. It must bear a run that ended early: phases
   missing, tables empty. Totals leave out the warm-up (phase number 0).
 - ``summary`` picks the few measures that the terminal shows.
+- ``better`` says of every measure that has a good direction which it is, so that a comparison can name the better variant.
 - ``shares`` names columns that need the control's runs as well; they are filled in when the tables are written.
 - ``flags(data)`` adds what only this scenario can judge; what holds for every run is in :mod:`benchmarks.flags`.
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.flags import Flag, FlagCode
 from benchmarks.loads import NS_PER_S, Load, Paced, Prefilled
-from benchmarks.model import Measures, PhaseData, PhasePlan, RunData
+from benchmarks.model import Direction, Measures, PhaseData, PhasePlan, RunData
 from benchmarks.percentiles import LatencySummary, summarise
 from benchmarks.resources import (
     cpu_per_1000,
@@ -84,6 +84,14 @@ _COLUMNS: dict[str, str] = {
     "load_1min": "highest 1-minute load of the host at the marks of the run",
 }
 
+_HIGHER = ("throughput", "enqueue_per_s", "bulk_enqueue_per_s", "drain_per_s", "drain_share_of_control")
+_LOWER = (
+    *("total_time", "mean_latency", "p50", "p95", "p99"),
+    *(name for name in _COLUMNS if name.startswith(("memory_", "redis_")) or name.endswith(("_ms", "_cpu_s_per_1000"))),
+    *("failed", "lost", "duplicated"),
+)
+_BETTER: dict[str, Direction] = {**dict.fromkeys(_HIGHER, "higher"), **dict.fromkeys(_LOWER, "lower")}
+
 
 def _sizes(tasks: int, paced_s: float, half_s: float) -> dict[str, float | int]:
     return {"tasks": tasks, "rate_per_s": 100, "paced_s": paced_s, "half_s": half_s, "arrivals_seed": 1}
@@ -119,6 +127,7 @@ class Throughput:
         }
     )
     shares: Mapping[str, str] = field(default_factory=lambda: {"drain_share_of_control": "drain_per_s"})
+    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
 
     def phases(self, sizes: Mapping[str, float | int]) -> Sequence[PhasePlan]:
         """The four phases. Raises ValueError for a size that is not positive, and KeyError for one that is missing."""

@@ -6,7 +6,7 @@ without a session: without one, for use by hand, nothing is undone when the call
 ============================ ======================================================================================
 route                        answer
 ============================ ======================================================================================
-GET /health                  role, framework, variant, state of the worker, ok
+GET /health                  role, framework, variant, state of the worker, ok; 503 where it is not
 GET /metrics                 Prometheus text
 GET /clock                   monotonic_ns, boot_id, time_namespace
 GET /describe                what the framework is (``tasks.bridge``)
@@ -166,7 +166,8 @@ class Routes:
 
     async def health(self, _: Request) -> Response:
         """What the node is, and whether it is well."""
-        return JSONResponse(self._node.health())
+        health = self._node.health()
+        return JSONResponse(health, 200 if health["ok"] else 503)
 
     async def metrics(self, request: Request) -> Response:
         """Everything for Prometheus."""

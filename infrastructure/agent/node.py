@@ -64,13 +64,15 @@ class Node:
         self._autostart_failed = False
 
     def health(self) -> dict[str, Any]:
-        """What the node is, and whether it is well: no worker has died and none failed to start by itself."""
+        """What the node is, and whether it is well: no worker has died, and its own (LAB_AUTOSTART) is not on its way nor has
+        failed."""
+        starting = self._autostart is not None and not self._autostart.done()
         return {
             "role": self.settings.role,
             "framework": self.settings.framework,
             "variant": self.settings.variant,
             "worker": self.worker.state,
-            "ok": self.worker.state is not WorkerState.DIED and not self._autostart_failed,
+            "ok": self.worker.state is not WorkerState.DIED and not starting and not self._autostart_failed,
         }
 
     def require_role(self, role: str) -> None:

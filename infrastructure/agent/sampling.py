@@ -12,6 +12,8 @@ from benchmarks.model import TreeSample
 from infrastructure.agent.cgroup import NO_CGROUP, PROC_CGROUP, read_cgroup
 
 _KIB = 1024
+SHARE_OF_A_CORE = 0.01
+"""What a series may cost: its interval grows with the cost of a sample."""
 
 
 def read_tree(processes: Sequence[psutil.Process], own_cgroup: bool) -> TreeSample:
@@ -133,9 +135,11 @@ class Sampler:
         next_s = time.monotonic()
         try:
             while not self._ending.wait(max(0.0, next_s - time.monotonic())):
+                spent_s = self._cpu_s
                 row = self.take()
                 if row.processes:
                     self._rows.append(row)
-                next_s = max(next_s + interval_s, time.monotonic())
+                least_s = (self._cpu_s - spent_s) / SHARE_OF_A_CORE
+                next_s = max(next_s + max(interval_s, least_s), time.monotonic())
         except Exception as error:
             self._failure = error

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import redis
 
 from benchmarks import node_steps
 from benchmarks.accounting import account
@@ -43,7 +44,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[LocalLab]:
-    with LocalLab() as running:
+    """A lab whose databases are set by their variables, at another server: the lab's own server must win, with that number."""
+    databases = {
+        d["variable"]: f"redis://nowhere.invalid:1/{d['number'] + 8}" for v in described().values() for d in v["databases"]
+    }
+    with LocalLab(databases) as running:
         yield running
 
 
@@ -102,6 +107,17 @@ def test_databases_are_the_frameworks_own() -> None:
     for variant in described().values():
         for database in variant["databases"]:
             assert owners.setdefault(database["number"], variant["framework"]) == variant["framework"]
+
+
+def test_only_the_set_database_is_used(bench: Bench, lab: LocalLab) -> None:
+    with redis.Redis.from_url(lab.redis_url) as client:
+        client.flushall()
+        bench.start()
+        bench.send(Prefilled(SLOTS), "sleep", 1.0)
+        bench.wait_for_started(1)
+        used = {int(name.removeprefix("db")) for name in client.info("keyspace")}
+    assert used <= {d["number"] + 8 for d in described()[bench.variant]["databases"]}
+    bench.drain()
 
 
 def test_every_task_is_executed_once_and_where_the_variant_claims(bench: Bench) -> None:

@@ -143,8 +143,7 @@ def test_a_lab_finds_its_nodes_by_their_labels() -> None:
         assert lab.variants() == {"x-fast": "x"}
         assert lab.worker_url("x-fast") == "http://127.0.0.1:32001"
         assert lab.producer_url("x") == "http://127.0.0.1:32002"
-        assert lab.other_worker_urls("x-fast") == []
-        assert lab.other_worker_urls("another") == ["http://127.0.0.1:32001"]
+        assert lab.worker_urls() == {"x-fast": "http://127.0.0.1:32001"}
         with pytest.raises(LabError, match="no worker node for 'y' is up: there are x-fast; run `just docker-up`"):
             lab.worker_url("y")
         with pytest.raises(LabError, match="no producer node for 'y' is up: there are x"):

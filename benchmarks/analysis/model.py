@@ -1,0 +1,288 @@
+"""What an analysis says of a result set: frozen data, made by :mod:`benchmarks.analysis.analyse` and read by all that shows it.
+
+Terminal, JSON, CSV and report show these objects and compute nothing of their own, so that they cannot disagree.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from benchmarks.flags import Severity
+from benchmarks.model import Direction, RunResult
+from benchmarks.statistics import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class NamedWarning:
+    """Something to know before a figure is believed, with what to do about it. It concerns the whole result set where
+    ``scenario`` is None, all variants where ``variant`` is None, all runs of the variant where ``run`` is None."""
+
+    code: str
+    """As ``cv-high``: small letters and hyphens."""
+    severity: Severity
+    text: str
+    advice: str
+    scenario: str | None = None
+    variant: str | None = None
+    run: int | None = None
+    """The run's number within the result set."""
+    repetition: int | None = None
+    """The same run's number within scenario and variant."""
+    measure: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """What it concerns, in words: scenario, variant and run as far as they are given."""
+        parts = [self.scenario, self.variant, None if self.repetition is None else f"#{self.repetition}"]
+        return " ".join(part for part in parts if part is not None) or "result set"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureDescription:
+    """The values of one measure over the ``n`` valid runs of a variant that have it, and what describes them.
+
+    ``sd`` is the sample's (n - 1), ``cv`` the same over the mean's size, ``interval`` the mean's (95 %, bootstrap). ``p95`` and
+    ``p99`` are percentiles *over runs*: percentiles over tasks are measures of their own. Each is None where ``n`` does not
+    allow it (:func:`benchmarks.statistics.percentile`).
+    """
+
+    measure: str
+    n: int
+    mean: float | None
+    median: float | None
+    sd: float | None
+    cv: float | None
+    interval: Interval | None
+    p95: float | None
+    p95_interval: Interval | None
+    p99: float | None
+    p99_interval: Interval | None
+    values: tuple[float, ...]
+    """In the order in which the runs were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantAnalysis:
+    """One variant in one scenario."""
+
+    name: str
+    """As it was entered, which may differ from ``executed``: a variant can be entered twice under two names."""
+    framework: str
+    executed: str
+    """The variant that ran, ``asked`` of the framework."""
+    runs: tuple[RunResult, ...]
+    """Every run in the order in which they were made, invalid ones included; columns that relate to the control are filled in."""
+    measures: Mapping[str, MeasureDescription]
+    """For every column of the scenario, in its order."""
+    worker: Mapping[str, Any]
+    """How its worker ran, as recorded: processes, slots, execution, guarantee, settings, versions. Empty if no worker ever ran."""
+
+    @property
+    def valid_runs(self) -> int:
+        """Runs that count."""
+        return sum(run.valid for run in self.runs)
+
+    @property
+    def made_runs(self) -> int:
+        """Runs made, valid or not."""
+        return len(self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class PairComparison:
+    """Variant ``a`` against variant ``b`` in one measure, over their valid runs.
+
+    ``ratio`` is the mean of ``a`` over the mean of ``b``. ``holm_p`` is Welch's p-value after Holm's correction over the whole
+    family (:func:`benchmarks.analysis.comparison.compare_pairs` states it); ``shown`` holds where it is below 0.05 and both sides
+    have runs enough. None wherever the number of runs or the values do not allow a figure.
+    """
+
+    measure: str
+    a: str
+    b: str
+    n_a: int
+    n_b: int
+    mean_a: float | None
+    mean_b: float | None
+    ratio: float | None
+    interval: Interval | None
+    """Of the ratio."""
+    welch_p: float | None
+    mann_whitney_p: float | None
+    holm_p: float | None
+    cohens_d: float | None
+    """(mean of a - mean of b) over the pooled standard deviation."""
+    cliffs_delta: float | None
+    """P(a > b) - P(a < b) over all pairs of runs: from -1 to 1."""
+    effect: str | None
+    """The usual name of the effect's size: negligible, small, medium or large."""
+    shown: bool
+    better: str | None
+    """``a`` or ``b``'s name, whichever is better, where a difference is shown and the measure has a better direction."""
+    verdict: str
+    """In words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioAnalysis:
+    """All of one scenario."""
+
+    name: str
+    number: int
+    title: str
+    question: str
+    headline: str
+    """The measure that decides; ``summary`` may or may not hold it."""
+    columns: Mapping[str, str]
+    """Every measure, in order, and what it means."""
+    summary: Mapping[str, str]
+    """The measures that a person sees first, each with its heading."""
+    better: Mapping[str, Direction]
+    """For the measures where one direction is better, which."""
+    variants: Mapping[str, VariantAnalysis]
+    """In the order in which they were entered; only those that have runs."""
+    comparisons: tuple[PairComparison, ...]
+    """Every pair of variants for each of :attr:`compared_measures`, measure by measure."""
+    warnings: tuple[NamedWarning, ...]
+    """Those of this scenario, its variants and their runs."""
+    family_size: int
+    """How many tests the correction of ``comparisons`` took account of."""
+    compared_measures: tuple[str, ...]
+    """Headline first, then those of the summary."""
+
+    def ranked(self) -> tuple[VariantAnalysis, ...]:
+        """The variants by the headline's mean, best first; those without one last."""
+        sign = 1 if self.better.get(self.headline) == "lower" else -1
+
+        def place(variant: VariantAnalysis) -> tuple[bool, float]:
+            mean = variant.measures[self.headline].mean
+            return mean is None, 0.0 if mean is None else sign * mean
+
+        return tuple(sorted(self.variants.values(), key=place))
+
+    def comparison(self, measure: str, a: str, b: str) -> PairComparison | None:
+        """The comparison of two variants, in whichever order they are stored; None if there is none."""
+        return next((c for c in self.comparisons if c.measure == measure and {c.a, c.b} == {a, b}), None)
+
+
+class TargetKind(StrEnum):
+    """What an expectation is."""
+
+    TARGET = "target"
+    """A figure to reach. A missed one fails a check."""
+    ANTI_PATTERN = "anti-pattern"
+    """A known misuse that should show its price; where it does not, that is a finding and no failure."""
+
+
+class TargetState(StrEnum):
+    """How an expectation fared."""
+
+    MET = "met"
+    MISSED = "missed"
+    NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An expectation as ``benchmarks/targets.toml`` states it."""
+
+    name: str
+    scenario: int
+    """The scenario's number."""
+    variant: str
+    """The variants it is for, with * and ? as in file names."""
+    measure: str
+    comparison: str
+    """``at least``, ``at most``, ``above`` or ``below``."""
+    value: float
+    source: str
+    """Where the expectation comes from, in its own words."""
+    kind: TargetKind = TargetKind.TARGET
+    relative_to: str | None = None
+    """A variant: the figure is then the ratio of the two means, not the mean itself."""
+    slots: int | None = None
+    """It holds only for workers with so many execution slots."""
+    per: str | None = None
+    """``processes`` or ``slots``: the figure is the measure over so many of the worker's."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """What became of a target on one variant (None where no variant of the set is meant by it)."""
+
+    target: Target
+    variant: str | None
+    state: TargetState
+    figure: float | None
+    interval: Interval | None
+    certain: bool
+    """Whether the whole interval lies on the same side of the value as the figure."""
+    text: str
+    """In words: the figure against the value, or why it was not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All that can be said of a result set."""
+
+    path: Path
+    label: str
+    created_utc: str
+    state: str
+    """running, complete or interrupted"""
+    manifest: Mapping[str, Any]
+    control: str | None
+    scenarios: tuple[ScenarioAnalysis, ...]
+    warnings: tuple[NamedWarning, ...]
+    """Those that concern the result set as a whole; :meth:`all_warnings` has them all."""
+    targets: tuple[TargetResult, ...]
+
+    def all_warnings(self) -> tuple[NamedWarning, ...]:
+        """The set's own, then every scenario's: what the terminal, JSON, CSV and report show."""
+        return (*self.warnings, *(warning for scenario in self.scenarios for warning in scenario.warnings))
+
+    def invalid_runs(self) -> tuple[RunResult, ...]:
+        """Every run that does not count."""
+        variants = [variant for scenario in self.scenarios for variant in scenario.variants.values()]
+        return tuple(run for variant in variants for run in variant.runs if not run.valid)
+
+    def missed_targets(self) -> tuple[TargetResult, ...]:
+        """Every target, anti-patterns left out, that was measured and missed."""
+        return tuple(t for t in self.targets if t.target.kind is TargetKind.TARGET and t.state is TargetState.MISSED)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentDifference:
+    """Something in which two result sets were made differently."""
+
+    what: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One measure of one variant in two result sets: ``comparison.a`` is the later named set (B), ``comparison.b`` the first (A),
+    so that the ratio is B over A."""
+
+    scenario: str
+    variant: str
+    comparison: PairComparison
+
+
+@dataclass(frozen=True, slots=True)
+class SetComparison:
+    """Two result sets against each other."""
+
+    a: Path
+    b: Path
+    differences: tuple[EnvironmentDifference, ...]
+    obstacles: tuple[str, ...] = ()
+    """Why they should not be compared; if there are any, the comparison was forced."""
+    changes: tuple[Change, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """What only one of the sets holds."""
+    headings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Scenario -> measure -> heading."""
