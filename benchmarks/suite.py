@@ -204,9 +204,10 @@ def parse_entries(text: str, known: Mapping[str, str]) -> tuple[Entry, ...]:
     """Entries from ``a,b`` or ``name=variant,...``. Raises ValueError naming what is unknown or entered twice."""
     entries = tuple(_parse_entries(text, known))
     names = [e.name for e in entries]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = [e for e in entries if names.count(e.name) > 1]
     if twice:
-        raise ValueError(f"entered twice: {', '.join(twice)}; give one of them another name, as in other={twice[0]}")
+        again = ", ".join(sorted({e.name for e in twice}))
+        raise ValueError(f"entered twice: {again}; give one of them another name, as in again={twice[0].variant}")
     return entries
 
 

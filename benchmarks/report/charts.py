@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.analysis.model import Analysis, MeasureDescription, ScenarioAnalysis, VariantAnalysis
+from benchmarks.model import Direction
 from benchmarks.report.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, Span, tail_position
 from benchmarks.report.recorded import LEVELS, Floats, PhaseCurve, RampCurve, RunCurves
 from benchmarks.report.style import MARKS, Mark
@@ -268,18 +269,18 @@ def _memory(data: ScenarioData) -> Iterator[Chart]:
 
 def _heat_map(data: ScenarioData) -> Iterator[Chart]:
     analysis = data.analysis
-    measures = [name for name in analysis.summary if any(v.measures[name].mean is not None for v in data.drawn())]
+    judged = [name for name in analysis.summary if name in analysis.better]
+    measures = [name for name in judged if any(v.measures[name].mean is not None for v in data.drawn())]
     means = np.array([[_or_nan(v.measures[name].mean) for name in measures] for v in data.drawn()])
     if not measures:
         return
-    shades = np.column_stack([_shades(means[:, i], analysis.better.get(name)) for i, name in enumerate(measures)])
+    shades = np.column_stack([_shades(means[:, i], analysis.better[name]) for i, name in enumerate(measures)])
     words = tuple(tuple("" if np.isnan(value) else number(value) for value in row) for row in means)
     variants = tuple(variant.name for variant in data.drawn())
     yield Chart(
         name="heat-map",
         title="Variants by measure",
-        caption="Means over the valid runs. In each column the shade goes from the worst to the best variant, by ratio; columns "
-        "in which no direction is better have none.",
+        caption="Means over the valid runs. In each column the shade goes from the worst to the best variant, by ratio.",
         heat_map=HeatMap(variants, tuple(heading(analysis, name) for name in measures), shades, words),
     )
 
@@ -288,12 +289,9 @@ def _or_nan(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _shades(values: Floats, better: str | None) -> Floats:
+def _shades(values: Floats, better: Direction) -> Floats:
     """From 0, the worst, to 1, the best; by ratio where all values are positive."""
-    known = values[np.isfinite(values)]
-    if better is None or not len(known):
-        return np.full(len(values), np.nan)
-    scaled = np.log(values) if (known > 0).all() else values
+    scaled = np.log(values) if (values[np.isfinite(values)] > 0).all() else values
     least, most = np.nanmin(scaled), np.nanmax(scaled)
     if most == least:
         return np.where(np.isfinite(values), 1.0, np.nan)

@@ -417,8 +417,9 @@ def test_an_agents_own_worker_waits_paused_and_comes_back_after_a_session(start:
 
 def test_an_own_worker_that_dies_makes_the_node_unwell(start: Start) -> None:
     node = start("worker", "tiny-broken", LAB_AUTOSTART=OWN_WORKER)
-    until(lambda: not node.client.health().ok, "the failure")
+    until(lambda: node.client.worker().state == "died", "the failure")
     assert "out of cheese" in str(node.client.worker().died)
+    assert not node.client.health().ok
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
