@@ -284,7 +284,7 @@ def verify_separation(
     with lab_lock(CHECKOUT), _lab(name) as running:
         findings = separation.examine(running)
     separation.print_findings(console, findings)
-    if not all(f.holds for f in findings):
+    if separation.overlapping(findings) or not all(f.holds for f in findings):
         raise typer.Exit(1)
 
 

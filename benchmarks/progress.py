@@ -36,10 +36,12 @@ class Display(Protocol):
 
 @dataclass(slots=True)
 class _State:
-    began_s: float = field(default_factory=time.monotonic)
+    began_s: float = field(default_factory=lambda: time.monotonic())
     title: str = ""
     number: int = 0
     total: int = 0
+    ended: int = 0
+    """Runs that ended since this began; a resumed suite has others behind it."""
     phase: str = ""
     planned: int = 0
     done: int = 0
@@ -52,11 +54,10 @@ class _State:
 
     def left(self) -> str:
         """The time left, from the mean length of the runs so far."""
-        finished = self.number - 1
-        if finished < 1:
+        if not self.ended:
             return "time left: not known yet"
-        mean_s = (time.monotonic() - self.began_s) / finished
-        return f"about {_duration(mean_s * (self.total - finished))} left"
+        mean_s = (time.monotonic() - self.began_s) / self.ended
+        return f"about {_duration(mean_s * (self.total - self.number + 1))} left"
 
 
 def _duration(seconds: float) -> str:
@@ -109,6 +110,7 @@ class LiveDisplay:
 
     def end_run(self, title: str, outcome: str, good: bool) -> None:
         """Keep a line of it above the display."""
+        self._state.ended += 1
         style = "green" if good else "bold red"
         self._live.console.print(Text.assemble(("✓ " if good else "✗ ", style), (title, "bold"), f"  {outcome}"))
         if not good:

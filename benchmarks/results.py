@@ -33,7 +33,7 @@ import pandas as pd
 
 from benchmarks.flags import Flag, group_flags
 from benchmarks.model import RunResult, TreeSample
-from benchmarks.statistics import CONFIDENCE, RESAMPLES, SEED, describe
+from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe
 
 FORMAT = "queuelab-result-set"
 FORMAT_VERSION = 1
@@ -333,7 +333,7 @@ def _statistics(name: str, manifest: Mapping[str, Any], rows: _Rows, measures: S
         "headline": scenario["headline"],
         "control": manifest["control"],
         "confidence": CONFIDENCE,
-        "bootstrap": {"method": "BCa", "resamples": RESAMPLES, "seed": SEED},
+        "bootstrap": {"method": BOOTSTRAP, "resamples": RESAMPLES, "seed": SEED},
         "variants": variants,
     }
 

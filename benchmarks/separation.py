@@ -1,8 +1,10 @@
 """Proof that every framework keeps to its own Redis databases, from what Redis reports of keys and clients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from rich.console import Console
@@ -23,6 +25,7 @@ class Finding:
     """What Redis reports of one variant: which databases its worker's connections and its tasks' keys are in."""
 
     variant: str
+    framework: str
     allowed: tuple[int, ...]
     client_databases: tuple[int, ...]
     """Database of each connection of the worker's processes."""
@@ -38,7 +41,7 @@ class Finding:
 
 def database_number(url: str) -> int:
     """The database of a Redis URL; 0 where it names none."""
-    return int(url.rsplit("/", 1)[-1]) if url.count("/") > 2 else 0
+    return int(urlsplit(url).path.strip("/") or 0)
 
 
 def databases_of_connections(clients: Sequence[Mapping[str, Any]], addresses: set[str]) -> tuple[int, ...]:
@@ -52,13 +55,12 @@ def appeared(before: Mapping[int, frozenset[bytes]], after: Mapping[int, frozens
     return {number: count for number, count in new.items() if count}
 
 
-def overlapping(allowed: Mapping[str, frozenset[int]]) -> list[str]:
-    """Pairs of frameworks that share a database, as text."""
-    names = sorted(allowed)
+def overlapping(findings: Iterable[Finding]) -> list[str]:
+    """Pairs of frameworks that may use the same database, as text."""
+    allowed = {finding.framework: set(finding.allowed) for finding in findings}
     return [
         f"{a} and {b} share database {', '.join(map(str, sorted(allowed[a] & allowed[b])))}"
-        for i, a in enumerate(names)
-        for b in names[i + 1 :]
+        for a, b in combinations(sorted(allowed), 2)
         if allowed[a] & allowed[b]
     ]
 
@@ -95,6 +97,7 @@ def examine(lab: Lab) -> list[Finding]:
         findings.append(
             Finding(
                 variant=variant,
+                framework=framework,
                 allowed=tuple(sorted({database_number(d["url"]) for d in description["databases"]})),
                 client_databases=databases_of_connections(clients, set(worker.connections())),
                 key_databases=appeared(before, after),
@@ -111,7 +114,7 @@ def _enqueue(producer: NodeClient, variant: str, count: int) -> None:
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """A row per variant."""
+    """A row per variant, and a line for each two frameworks whose databases are not their own."""
     table = Table(title="Redis databases, as the server reports them", title_justify="left")
     for heading in ("variant", "may use", "worker's connections in", "new keys in", ""):
         table.add_column(heading)
@@ -124,3 +127,5 @@ def print_findings(console: Console, findings: Sequence[Finding]) -> None:
             "[green]separate[/green]" if finding.holds else "[bold red]NOT separate[/bold red]",
         )
     console.print(table)
+    for line in overlapping(findings):
+        console.print(line, style="bold red")

@@ -15,6 +15,13 @@ RESAMPLES = 9999
 SEED = 20_000
 NARROW_ENOUGH = 0.05
 SIGNIFICANCE = 0.05
+BOOTSTRAP = "BCa, expanded"
+EFFECT_NAMES = ("negligible", "small", "medium", "large")
+COHEN = (0.2, 0.5, 0.8)
+"""Where an effect of Cohen's d begins to be small, medium, large (Cohen, "Statistical Power Analysis for the Behavioral
+Sciences", 2nd edition, 1988)."""
+ROMANO = (0.147, 0.33, 0.474)
+"""The same for Cliff's delta (Romano, Kromrey, Coraggio, Skowronek, "Appropriate statistics for ordinal level data", 2006)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,24 @@ class Comparison:
     mann_whitney_p: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Percentile:
+    """A percentile of repeated values and its interval, which is None where there are too few values for one."""
+
+    value: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How far two groups lie apart, whatever their number of values. ``name`` is that of Cohen's d, or of Cliff's delta where
+    two groups without any spread leave d undefined."""
+
+    cohens_d: float | None
+    cliffs_delta: float
+    name: str
+
+
 def describe(values: Sequence[float]) -> Description:
     """Describe the values of one measure."""
     data = np.asarray(values, np.float64)
@@ -79,13 +104,36 @@ def coefficient_of_variation(values: Sequence[float]) -> float | None:
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """Bias-corrected and accelerated bootstrap interval of the mean (Efron, "Better Bootstrap Confidence Intervals", JASA 82,
-    1987). None for fewer than two values; values that are all the same give an interval without width."""
+    1987), expanded for few values (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69,
+    2015). None for fewer than two values; values that are all the same give an interval without width.
+
+    The bootstrap takes its spread for that of the population, which makes an interval of few values too narrow; the expansion
+    asks it for the confidence at which it is as wide as Student's t would have it. In 4,000 simulated samples the plain
+    interval held the mean of an exponential distribution in 88 % of the samples of 10 values and 93 % of those of 30, the
+    expanded one in 93 % and 95 %.
+    """
     data = np.asarray(values, np.float64)
     if len(data) < 2:
         return None
     if _constant(data):
         return Interval(float(data[0]), float(data[0]))
-    return _bootstrap((data,), lambda sample, axis: np.mean(sample, axis=axis))
+    return _bootstrap((data,), (1.0,), lambda sample, axis: np.mean(sample, axis=axis))
+
+
+def percentile(values: Sequence[float], share: float) -> Percentile | None:
+    """The value that ``share`` of all lie below, interpolated, and its interval from order statistics (SciPy's
+    ``quantile_test``; Conover, "Practical Nonparametric Statistics", 1999), which holds for any distribution.
+
+    None with fewer than ``1 / (1 - share)`` values (20 for 0.95, 100 for 0.99), where it would be little but the greatest value.
+    The interval needs more: its upper end is a value above the percentile, which takes about 72 values for 0.95, 367 for 0.99.
+    """
+    if len(values) < round(1 / (1 - share)):
+        return None
+    data = np.asarray(values, np.float64)
+    bounds = stats.quantile_test(data, q=float(np.median(data)), p=share).confidence_interval(CONFIDENCE)
+    low, high = float(bounds.low), float(bounds.high)
+    interval = Interval(low, high) if math.isfinite(low) and math.isfinite(high) else None
+    return Percentile(float(np.quantile(data, share)), interval)
 
 
 def interval_narrow_enough(values: Sequence[float], relative_half_width: float = NARROW_ENOUGH) -> bool:
@@ -126,21 +174,49 @@ def ratio_interval(a: Sequence[float], b: Sequence[float]) -> RatioInterval | No
     ratio = float(left.mean() / right.mean())
     if _constant(left) and _constant(right):
         return RatioInterval(ratio, Interval(ratio, ratio))
-    return RatioInterval(ratio, _bootstrap((left, right), lambda x, y, axis: np.mean(x, axis=axis) / np.mean(y, axis=axis)))
+    slopes = (1 / float(right.mean()), ratio / float(right.mean()))
+    interval = _bootstrap((left, right), slopes, lambda x, y, axis: np.mean(x, axis=axis) / np.mean(y, axis=axis))
+    return RatioInterval(ratio, interval)
 
 
-def compare(a: Sequence[float], b: Sequence[float]) -> Comparison:
-    """Test whether two groups of runs differ. Two constant groups differ for certain (p = 0) or not at all (p = 1)."""
+def compare(a: Sequence[float], b: Sequence[float], planned: int | None = None) -> Comparison:
+    """Test whether two groups of runs differ. Two constant groups differ for certain (p = 0) or not at all (p = 1).
+
+    ``planned`` is how many runs each side was to have before it was looked at whether more are needed. Runs added until an
+    interval is narrow stop too early wherever the spread seen so far happens to be small, so that a test which believes that
+    spread finds too many differences (simulated at a coefficient of variation of 0.1, at least 4 and at most 12 runs, five
+    variants that are the same: 12 % of the families instead of 5 %). The variances, and their degrees of freedom, are therefore
+    those of the first ``planned`` values, the means those of all (Stein, "A Two-Sample Test for a Linear Hypothesis Whose Power
+    Is Independent of the Variance", Annals of Mathematical Statistics 16, 1945).
+    """
     left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if len(left) < 2 or len(right) < 2:
         return Comparison(None, None)
     if _constant(left) and _constant(right):
         welch_p = 1.0 if math.isclose(left[0], right[0]) else 0.0
     else:
-        welch_p = float(stats.ttest_ind(left, right, equal_var=False).pvalue)
+        welch_p = _welch_p(left, right, planned)
     if _constant(np.concatenate([left, right])):
         return Comparison(welch_p, 1.0)
     return Comparison(welch_p, float(stats.mannwhitneyu(left, right).pvalue))
+
+
+def effect(a: Sequence[float], b: Sequence[float]) -> Effect | None:
+    """How far ``a`` lies above ``b``: Cohen's d, the difference of the means over the pooled standard deviation, and Cliff's
+    delta, P(a > b) - P(a < b) (Cliff, "Dominance statistics", Psychological Bulletin 114, 1993). None for fewer than two values
+    a side."""
+    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if len(left) < 2 or len(right) < 2:
+        return None
+    delta = float(np.sign(left[:, None] - right[None, :]).mean())
+    if _constant(left) and _constant(right):
+        if math.isclose(left[0], right[0]):
+            return Effect(0.0, 0.0, EFFECT_NAMES[0])
+        return Effect(None, delta, _effect_name(delta, ROMANO))
+    freedom = len(left) + len(right) - 2
+    pooled = math.sqrt(((len(left) - 1) * left.var(ddof=1) + (len(right) - 1) * right.var(ddof=1)) / freedom)
+    d = float((left.mean() - right.mean()) / pooled)
+    return Effect(d, delta, _effect_name(d, COHEN))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -153,10 +229,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def difference_shown(adjusted_p: float | None) -> bool:
-    """Whether a comparison shows a difference. ``adjusted_p`` is Welch's p-value after :func:`holm` over the whole family; None,
-    where no test could be made, shows none."""
-    return adjusted_p is not None and adjusted_p < SIGNIFICANCE
+def difference_shown(adjusted_p: float | None, mann_whitney_p: float | None) -> bool:
+    """Whether a comparison shows a difference: ``adjusted_p``, Welch's p-value after :func:`holm` over the whole family, is below
+    0.05, and the ranks alone do not contradict it (``mann_whitney_p``, not corrected, is below 0.05 as well).
+
+    The second condition keeps a few extreme runs from deciding, and rests on no distribution; it also means that fewer than four
+    runs a side never show anything. None, where no test could be made, shows none.
+    """
+    if adjusted_p is None or mann_whitney_p is None:
+        return False
+    return adjusted_p < SIGNIFICANCE and mann_whitney_p < SIGNIFICANCE
 
 
 def _constant(data: npt.NDArray[np.float64]) -> bool:
@@ -164,12 +246,45 @@ def _constant(data: npt.NDArray[np.float64]) -> bool:
     return bool(np.ptp(data) <= 4 * np.finfo(np.float64).eps * np.abs(data).max())
 
 
-def _bootstrap(samples: tuple[npt.NDArray[np.float64], ...], statistic: Any) -> Interval:
+def _welch_p(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64], planned: int | None) -> float:
+    first = (_first(left, planned), _first(right, planned))
+    if (len(first[0]), len(first[1])) == (len(left), len(right)):
+        return float(stats.ttest_ind(left, right, equal_var=False).pvalue)
+    errors = [float(spread.var(ddof=1)) / len(all_of) for spread, all_of in zip(first, (left, right), strict=True)]
+    freedom = sum(errors) ** 2 / sum(e**2 / (len(spread) - 1) for e, spread in zip(errors, first, strict=True))
+    return float(2 * stats.t.sf(abs(left.mean() - right.mean()) / math.sqrt(sum(errors)), freedom))
+
+
+def _first(data: npt.NDArray[np.float64], planned: int | None) -> npt.NDArray[np.float64]:
+    """The values that the spread is taken of: all of them where the first show none."""
+    if planned is None or planned < 2 or _constant(data[:planned]):
+        return data
+    return data[:planned]
+
+
+def _effect_name(size: float, limits: Sequence[float]) -> str:
+    return EFFECT_NAMES[sum(abs(size) >= limit for limit in limits)]
+
+
+def _expanded_confidence(samples: Sequence[npt.NDArray[np.float64]], slopes: Sequence[float]) -> float:
+    """The confidence to ask of a bootstrap for an interval as wide as Student's t makes it (Hesterberg, 2015), and no more than the
+    outermost resamples can give. ``slopes`` says how much the statistic moves with the mean of each sample; the degrees of
+    freedom of more than one are Welch's (Satterthwaite, 1946)."""
+    n = np.array([len(sample) for sample in samples])
+    errors = np.array([(slope * sample.std(ddof=1)) ** 2 for sample, slope in zip(samples, slopes, strict=True)]) / n
+    errors /= errors.sum()
+    freedom = 1 / (errors**2 / (n - 1)).sum()
+    narrowness = math.sqrt(1 / (errors * (n - 1) / n).sum())
+    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * narrowness
+    return min(2 * float(stats.norm.cdf(quantile)) - 1, 1 - 2 / RESAMPLES)
+
+
+def _bootstrap(samples: tuple[npt.NDArray[np.float64], ...], slopes: Sequence[float], statistic: Any) -> Interval:
     result = stats.bootstrap(
         samples,
         statistic,
         n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
+        confidence_level=_expanded_confidence(samples, slopes),
         method="BCa",
         vectorized=True,
         rng=np.random.default_rng(SEED),

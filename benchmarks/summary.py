@@ -34,9 +34,9 @@ def _cell(values: Sequence[float]) -> str:
 def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
     """A row per variant, the best headline first."""
     title = f"{scenario.number}. {scenario.title}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("variant", no_wrap=True)
-    table.add_column("valid runs", justify="right")
+    table.add_column("valid", justify="right", no_wrap=True)
     for heading in scenario.summary.values():
         table.add_column(heading, justify="right", min_width=NARROWEST, overflow="fold")
     names = dict.fromkeys(r.variant for r in results)

@@ -71,13 +71,13 @@ class VariantAnalysis:
     """As it was entered, which may differ from ``executed``: a variant can be entered twice under two names."""
     framework: str
     executed: str
-    """The variant that ran, ``asked`` of the framework."""
+    """The framework's own name of the variant that ran."""
     runs: tuple[RunResult, ...]
     """Every run in the order in which they were made, invalid ones included; columns that relate to the control are filled in."""
     measures: Mapping[str, MeasureDescription]
     """For every column of the scenario, in its order."""
     worker: Mapping[str, Any]
-    """How its worker ran, as recorded: processes, slots, execution, guarantee, settings, versions. Empty if no worker ever ran."""
+    """How its worker ran, as recorded: processes, slots, execution, guarantee, settings, versions. Empty if none ever ran."""
 
     @property
     def valid_runs(self) -> int:
@@ -95,8 +95,8 @@ class PairComparison:
     """Variant ``a`` against variant ``b`` in one measure, over their valid runs.
 
     ``ratio`` is the mean of ``a`` over the mean of ``b``. ``holm_p`` is Welch's p-value after Holm's correction over the whole
-    family (:func:`benchmarks.analysis.comparison.compare_pairs` states it); ``shown`` holds where it is below 0.05 and both sides
-    have runs enough. None wherever the number of runs or the values do not allow a figure.
+    family (:func:`benchmarks.analysis.comparison.compare_pairs` states it); ``shown`` is what
+    :func:`benchmarks.statistics.difference_shown` says of it. None wherever the number of runs or the values do not allow a figure.
     """
 
     measure: str

@@ -158,8 +158,9 @@ def test_the_same_against_itself_is_shown_different_as_seldom_as_promised() -> N
     wrong = 0
     for _ in range(families):
         groups = [list(random.lognormal(0, 0.1, 10)) for _ in range(5)]
-        p_values = [compare(a, b).welch_p or 0.0 for i, a in enumerate(groups) for b in groups[i + 1 :]]
-        wrong += any(difference_shown(p) for p in holm(p_values))
+        compared = [compare(a, b) for i, a in enumerate(groups) for b in groups[i + 1 :]]
+        adjusted = holm([c.welch_p or 0.0 for c in compared])
+        wrong += any(difference_shown(p, c.mann_whitney_p) for p, c in zip(adjusted, compared, strict=True))
     assert wrong / families <= 0.1
 
 
@@ -179,6 +180,11 @@ def test_holm_keeps_the_order_and_never_lowers(p_values: list[float]) -> None:
 
 
 def test_no_test_shows_no_difference() -> None:
-    assert not difference_shown(None)
-    assert not difference_shown(0.05)
-    assert difference_shown(0.049)
+    assert not difference_shown(None, 0.01)
+    assert not difference_shown(0.01, None)
+
+
+def test_a_difference_is_shown_where_the_means_differ_and_the_ranks_agree() -> None:
+    assert difference_shown(0.049, 0.049)
+    assert not difference_shown(0.05, 0.01)
+    assert not difference_shown(0.01, 0.05)

@@ -1,0 +1,87 @@
+"""Which variant to take: for each question the best one, by how much, and how sure that is. Says what the comparisons say and
+tests nothing itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.analysis.model import MeasureDescription, PairComparison, ScenarioAnalysis
+from benchmarks.report.words import from_to, number, p_value
+from benchmarks.statistics import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The best variant in one measure of a scenario. The control is left out where there is another: it is no choice."""
+
+    scenario: ScenarioAnalysis
+    measure: str
+    better: str
+    best: MeasureDescription
+    variant: str
+    tied: tuple[str, ...]
+    """The other variants against which no difference was shown."""
+    margin: str
+    sureness: str
+    sure: bool
+    """Whether a difference was shown against every other variant."""
+    control: float | None
+    """The control's mean, for comparison."""
+
+
+def answers(scenario: ScenarioAnalysis, control: str | None) -> Iterator[Answer]:
+    """The answers of a scenario: one for each measure that was compared and has a better direction, and that a valid run has."""
+    for measure in scenario.compared_measures:
+        if measure in scenario.better and (answer := _answer(scenario, measure, control)) is not None:
+            yield answer
+
+
+def _answer(scenario: ScenarioAnalysis, measure: str, control: str | None) -> Answer | None:
+    means = {name: mean for name, variant in scenario.variants.items() if (mean := variant.measures[measure].mean) is not None}
+    choices = [name for name in means if name != control] or list(means)
+    if not choices:
+        return None
+    direction = scenario.better[measure]
+    ranked = sorted(choices, key=lambda name: -means[name] if direction == "higher" else means[name])
+    best, others = ranked[0], ranked[1:]
+    comparisons = {other: scenario.comparison(measure, best, other) for other in others}
+    tied = tuple(name for name, found in comparisons.items() if found is None or not found.shown)
+    beaten = [name for name in others if name not in tied]
+    return Answer(
+        scenario=scenario,
+        measure=measure,
+        better=direction,
+        best=scenario.variants[best].measures[measure],
+        variant=best,
+        tied=tied,
+        margin=_margin(best, beaten[0] if beaten else None, comparisons),
+        sureness=_sureness(comparisons, tied, scenario.family_size),
+        sure=bool(others) and not tied,
+        control=means.get(control) if control is not None and control != best else None,
+    )
+
+
+def _margin(best: str, runner_up: str | None, comparisons: dict[str, PairComparison | None]) -> str:
+    """The ratio to the best of those that are shown to be worse."""
+    comparison = None if runner_up is None else comparisons[runner_up]
+    if comparison is None or not comparison.ratio:
+        return ""
+    ratio, interval = comparison.ratio, comparison.interval
+    if comparison.a != best:
+        ratio = 1 / ratio
+        interval = None if interval is None or interval.low <= 0 else Interval(1 / interval.high, 1 / interval.low)
+    ends = f" ({from_to(interval)})" if interval is not None else ""
+    return f"{number(ratio)} × {runner_up}{ends}"
+
+
+def _sureness(comparisons: dict[str, PairComparison | None], tied: tuple[str, ...], tests: int) -> str:
+    if not comparisons:
+        return "nothing to compare it with"
+    untested = [name for name in tied if (found := comparisons[name]) is None or found.holm_p is None]
+    if len(untested) == len(comparisons):
+        return "not tested: too few runs"
+    if tied:
+        shown = len(comparisons) - len(tied)
+        return f"no difference shown against {len(tied)} of {len(tied) + shown}"
+    highest = max(p for found in comparisons.values() if found is not None and (p := found.holm_p) is not None)
+    sign = "" if highest < 0.001 else "at most "
+    return f"shown against every other: p {sign}{p_value(highest)}, corrected for {tests} tests"

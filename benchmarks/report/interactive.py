@@ -1,0 +1,190 @@
+"""Charts for the page, with plotly: data and layout as JSON, without colours of the page, which its theme adds."""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from benchmarks.report.chart import TAIL_TICKS, Axis, Chart, HeatMap, Panel, Scale, Series, Shape
+from benchmarks.report.recorded import Floats
+from benchmarks.report.style import Style
+
+_ROW_HEIGHT, _PANEL_HEIGHT, _STACKED_HEIGHT = 34, 360, 140
+_CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+_MARGIN = {"l": 8, "r": 16, "t": 40, "b": 8}
+
+
+def figures(chart: Chart, styles: Mapping[str, Style], frameworks: Mapping[str, str]) -> list[str]:
+    """The chart as JSON documents ``{data, layout, config}`` for ``Plotly.newPlot``: one for each panel, or one for all that share
+    an axis. Every trace names in ``meta`` the framework that it belongs to, for the page's filter; the traces of a heat map name
+    those of its rows."""
+    if chart.heat_map is not None:
+        return [_json(_heat_map(chart.heat_map, frameworks))]
+    if chart.stacked:
+        return [_json(_stacked(chart.panels, styles, frameworks))]
+    return [_json(_single(panel, styles, frameworks)) for panel in chart.panels]
+
+
+def _json(figure: go.Figure) -> str:
+    figure.update_layout(showlegend=False, margin=_MARGIN, hovermode="closest", template=None)
+    document: dict[str, Any] = figure.to_plotly_json()
+    whole = go.Figure(document).to_json()
+    assert whole is not None
+    return f'{{"figure":{whole},"config":{json.dumps(_CONFIG)}}}'
+
+
+def _single(panel: Panel, styles: Mapping[str, Style], frameworks: Mapping[str, str]) -> go.Figure:
+    figure = go.Figure()
+    for series in panel.series:
+        for trace in _traces(series, styles[series.variant], frameworks[series.variant]):
+            figure.add_trace(trace)
+    figure.update_xaxes(**_axis(panel.x))
+    figure.update_yaxes(**_axis(panel.y))
+    rows = len(panel.y.categories)
+    figure.update_layout(title={"text": _text(panel.title), "font": {"size": 14}, "x": 0, "xref": "container", "pad": {"l": 8}})
+    figure.update_layout(height=max(200, rows * _ROW_HEIGHT + 110) if rows else _PANEL_HEIGHT)
+    return figure
+
+
+def _stacked(panels: Sequence[Panel], styles: Mapping[str, Style], frameworks: Mapping[str, str]) -> go.Figure:
+    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.04)
+    for row, panel in enumerate(panels, 1):
+        for series in panel.series:
+            for trace in _traces(series, styles[series.variant], frameworks[series.variant]):
+                figure.add_trace(trace, row, 1)
+        figure.update_yaxes(row=row, col=1, **_axis(panel.y))
+    figure.update_xaxes(row=len(panels), col=1, **_axis(panels[-1].x))
+    for number, span in enumerate(panels[0].spans):
+        figure.add_shape(
+            type="rect",
+            layer="below",
+            line_width=0,
+            fillcolor="#8a94a0",
+            opacity=0.16 if number % 2 == 0 else 0.05,
+            x0=span.begin,
+            x1=span.end,
+            y0=0,
+            y1=1,
+            xref="x",
+            yref="paper",
+        )
+        middle = (span.begin + span.end) / 2
+        figure.add_annotation(text=_text(span.label), x=middle, y=1, xref="x", yref="paper", yanchor="bottom", showarrow=False)
+    figure.update_layout(height=len(panels) * _STACKED_HEIGHT + 60)
+    return figure
+
+
+def _traces(series: Series, style: Style, framework: str) -> list[go.Scatter | go.Bar]:
+    name, meta = _text(series.variant), {"framework": framework}
+    label = f", {_text(series.label)}" if series.label else ""
+    common: dict[str, Any] = {"name": f"{name}{label}", "meta": meta}
+    x = _numbers(series.x)
+    y: Any = [_text(str(value)) for value in series.y] if isinstance(series.y, list) else _numbers(np.asarray(series.y))
+    mark = (series.mark or style.mark).plotly
+    line = {"color": style.colour, "dash": style.dash.plotly, "width": 2}
+    match series.shape:
+        case Shape.LINE:
+            drawn: list[go.Scatter | go.Bar] = [go.Scatter(x=x, y=y, mode="lines", line=line, **common)]
+            if series.low is not None and series.high is not None:
+                drawn.insert(0, _band(series.x, series.low, series.high, style, meta))
+            return drawn
+        case Shape.JOINED:
+            marker = {"symbol": mark, "size": 9, "color": style.colour}
+            return [go.Scatter(x=x, y=y, mode="lines+markers", line=line, marker=marker, **common)]
+        case Shape.DOTS:
+            marker = {"size": 5, "color": style.colour, "opacity": 0.45}
+            return [go.Scatter(x=x, y=y, mode="markers", marker=marker, **common)]
+        case Shape.BARS:
+            words = {"text": [_text(word) for word in series.words], "textposition": "outside", "cliponaxis": False}
+            return [
+                go.Bar(x=x, y=y, orientation="h", marker={"color": style.colour}, error_x=_error(series, None), **words, **common)
+            ]
+        case Shape.POINTS:
+            marker = {"symbol": mark, "size": 11, "color": style.colour, "line": {"width": 2, "color": style.colour}}
+            text = {"text": [_text(w) for w in series.words], "textposition": "middle right"} if series.words else {}
+            mode = "markers+text" if series.words else "markers"
+            error = _error(series, style.colour)
+            return [go.Scatter(x=x, y=y, mode=mode, marker=marker, error_x=error, **text, **common)]
+
+
+def _band(x: Floats, low: Floats, high: Floats, style: Style, meta: Mapping[str, str]) -> go.Scatter:
+    """Down one side and back on the other."""
+    known = np.isfinite(low) & np.isfinite(high)
+    return go.Scatter(
+        x=_numbers(np.concatenate([x[known], x[known][::-1]])),
+        y=_numbers(np.concatenate([high[known], low[known][::-1]])),
+        fill="toself",
+        fillcolor=style.colour,
+        opacity=0.16,
+        mode="none",
+        hoverinfo="skip",
+        meta=dict(meta),
+    )
+
+
+def _error(series: Series, colour: str | None) -> dict[str, Any]:
+    if series.low is None or series.high is None:
+        return {"visible": False}
+    error = {
+        "type": "data",
+        "array": _numbers(series.high - series.x),
+        "arrayminus": _numbers(series.x - series.low),
+        "thickness": 2,
+        "width": 4,
+    }
+    return error if colour is None else error | {"color": colour}
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    described: dict[str, Any] = {"title": {"text": _text(axis.title), "standoff": 8}, "automargin": True}
+    match axis.scale:
+        case Scale.LOG:
+            return described | {"type": "log", "exponentformat": "none"}
+        case Scale.TAIL:
+            ticks = {"tickvals": list(TAIL_TICKS.values()), "ticktext": [f"{label} %" for label in TAIL_TICKS]}
+            return described | {"type": "linear", "tickmode": "array", "rangemode": "tozero", "minallowed": 0, **ticks}
+        case Scale.CATEGORY:
+            names = [_text(name) for name in axis.categories]
+            return described | {"type": "category", "categoryorder": "array", "categoryarray": names, "autorange": "reversed"}
+        case Scale.LINEAR:
+            return described | {"type": "linear", "rangemode": "tozero" if axis.from_zero else "normal"}
+
+
+def _heat_map(heat_map: HeatMap, frameworks: Mapping[str, str]) -> go.Figure:
+    figure = go.Figure(
+        go.Heatmap(
+            x=[_text(name) for name in heat_map.columns],
+            y=[_text(name) for name in heat_map.variants],
+            # A list, so that the page can leave rows out.
+            z=[[None if np.isnan(shade) else round(float(shade), 3) for shade in row] for row in heat_map.shades],
+            text=[[_text(word) for word in row] for row in heat_map.words],
+            texttemplate="%{text}",
+            hovertemplate="%{y}<br>%{x}: %{text}<extra></extra>",
+            colorscale="Cividis",
+            zmin=0,
+            zmax=1,
+            xgap=2,
+            ygap=2,
+            showscale=False,
+            meta={"frameworks": [frameworks[name] for name in heat_map.variants]},
+        )
+    )
+    figure.update_xaxes(side="top", automargin=True, showgrid=False)
+    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    figure.update_layout(height=len(heat_map.variants) * _ROW_HEIGHT + 120)
+    return figure
+
+
+def _numbers(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Seven digits are enough for a screen, and halve the page."""
+    return np.asarray(values, np.float32)
+
+
+def _text(text: str) -> str:
+    """Plotly reads a little markup in what it shows."""
+    return html.escape(text, quote=False)

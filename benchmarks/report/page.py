@@ -1,0 +1,256 @@
+"""The report as one HTML file and, in short, as Markdown: what the templates are given, and their rendering."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from benchmarks.analysis.model import Analysis, NamedWarning, ScenarioAnalysis, TargetKind, TargetResult, TargetState, VariantAnalysis
+from benchmarks.flags import Severity
+from benchmarks.model import RunResult
+from benchmarks.report import words
+from benchmarks.report.chart import Chart
+from benchmarks.report.charts import heading
+from benchmarks.report.decision import Answer, answers
+from benchmarks.report.interactive import figures
+from benchmarks.report.style import DASHES, Style
+from benchmarks.results import csv_columns
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class WarningGroup:
+    """The same warning, of as many subjects as raised it."""
+
+    first: NamedWarning
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    """A chart in the page. ``figures`` are JSON documents; ``pictures`` link to the same as files, where there are any."""
+
+    chart: Chart
+    id: str
+    figures: tuple[Markup, ...]
+    pictures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioView:
+    """A scenario's section."""
+
+    analysis: ScenarioAnalysis
+    anchor: str
+    csv: str
+    positions: Mapping[str, int]
+    """The column of each measure in the CSV, from 1 (RFC 7111)."""
+    run_rows: Mapping[int, int]
+    """The row of each run in it, from 1, the header included."""
+    charts: tuple[ChartView, ...]
+    timelines: Mapping[str, ChartView]
+    warnings: tuple[WarningGroup, ...]
+
+    def link(self, measure: str) -> str:
+        """Where a measure's values are."""
+        return f"{self.csv}#col={self.positions[measure]}"
+
+    def run_link(self, run: int) -> str:
+        """Where a run is."""
+        return f"{self.csv}#row={self.run_rows[run]}"
+
+    def heading(self, measure: str) -> str:
+        """A measure's heading."""
+        return heading(self.analysis, measure)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What else lies in the result set, by file name relative to it; what is not there has no link."""
+
+    comparisons: str | None
+    warnings: str | None
+    targets: str | None
+    pictures: frozenset[str]
+    profiles: tuple[str, ...]
+
+
+def scenario_view(
+    scenario: ScenarioAnalysis, charts: Sequence[Chart], styles: Mapping[str, Style], linked: Linked
+) -> ScenarioView:
+    """What the page shows of a scenario."""
+    frameworks = {name: variant.framework for name, variant in scenario.variants.items()}
+    runs = sorted(run.run for variant in scenario.variants.values() for run in variant.runs)
+    anchor = f"scenario-{scenario.number}"
+    views = {chart.name: _chart_view(scenario, anchor, chart, styles, frameworks, linked) for chart in charts}
+    return ScenarioView(
+        analysis=scenario,
+        anchor=anchor,
+        csv=f"{scenario.name}.csv",
+        positions={name: place for place, name in enumerate(csv_columns(list(scenario.columns)), 1)},
+        run_rows={run: row for row, run in enumerate(runs, 2)},
+        charts=tuple(view for view in views.values() if view.chart.only is None),
+        timelines={view.chart.only: view for view in views.values() if view.chart.only is not None},
+        warnings=tuple(_grouped(scenario.warnings)),
+    )
+
+
+def _chart_view(
+    scenario: ScenarioAnalysis,
+    anchor: str,
+    chart: Chart,
+    styles: Mapping[str, Style],
+    frameworks: Mapping[str, str],
+    linked: Linked,
+) -> ChartView:
+    documents = tuple(Markup(_script_safe(figure)) for figure in figures(chart, styles, frameworks))
+    names = [f"pictures/{scenario.name}-{chart.name}.{ending}" for ending in ("svg", "png")]
+    return ChartView(chart, f"{anchor}-{chart.name}", documents, tuple(name for name in names if name in linked.pictures))
+
+
+def _script_safe(document: str) -> str:
+    """JSON that cannot end the script element that it stands in."""
+    return document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _grouped(found: Sequence[NamedWarning]) -> Iterator[WarningGroup]:
+    """Those of the same code, text and advice together, the gravest first."""
+    groups: dict[tuple[str, str, str], list[NamedWarning]] = {}
+    for warning in sorted(found, key=lambda w: list(Severity).index(w.severity)):
+        groups.setdefault((warning.code, warning.text, warning.advice), []).append(warning)
+    for group in groups.values():
+        yield WarningGroup(group[0], tuple(dict.fromkeys(_subject(warning) for warning in group)))
+
+
+def _subject(warning: NamedWarning) -> str:
+    """Within its scenario's section."""
+    if warning.variant is None:
+        return "all variants" if warning.scenario else "result set"
+    return warning.variant if warning.repetition is None else f"{warning.variant} #{warning.repetition}"
+
+
+def render_html(analysis: Analysis, views: Sequence[ScenarioView], styles: Mapping[str, Style], linked: Linked) -> str:
+    """The page, whole: styles, scripts and data in one file."""
+    return _environment().get_template("summary_report.html.j2").render(
+        **_facts(analysis, linked),
+        views=views,
+        styles=styles,
+        dashes={dash.plotly: _svg_dash(dash.matplotlib) for dash in DASHES},
+        plotly=Markup(get_plotlyjs()),
+        manifest_json=json.dumps(analysis.manifest, indent=2, ensure_ascii=False),
+    )
+
+
+def render_markdown(analysis: Analysis, linked: Linked) -> str:
+    """The short form for a pull request."""
+    environment = _environment().overlay(autoescape=False)
+    return environment.get_template("report.md.j2").render(
+        **_facts(analysis, linked), warnings=list(_grouped(analysis.all_warnings()))
+    )
+
+
+def _svg_dash(dash: str | tuple[int, tuple[int, ...]]) -> str:
+    return "none" if isinstance(dash, str) else " ".join(map(str, dash[1]))
+
+
+def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
+    """What both forms of the report are given."""
+    runs = [run for scenario in analysis.scenarios for variant in scenario.variants.values() for run in variant.runs]
+    frameworks = {v.framework for scenario in analysis.scenarios for v in scenario.variants.values()}
+    shown_targets = [t for t in analysis.targets if t.state is not TargetState.NOT_MEASURED]
+    return {
+        "analysis": analysis,
+        "linked": linked,
+        "answers": [answer for scenario in analysis.scenarios for answer in answers(scenario, analysis.control)],
+        "frameworks": sorted(frameworks),
+        "asked": list(_asked(analysis)),
+        "machine": list(_machine(analysis.manifest)),
+        "made_runs": len(runs),
+        "invalid_runs": [run for run in runs if not run.valid],
+        "own_warnings": list(_grouped(analysis.warnings)),
+        "targets": [t for t in shown_targets if t.target.kind is TargetKind.TARGET],
+        "anti_patterns": [t for t in shown_targets if t.target.kind is TargetKind.ANTI_PATTERN],
+        "not_measured": len(analysis.targets) - len(shown_targets),
+    }
+
+
+def _asked(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """What this invocation was asked to measure, as far as its manifest says."""
+    settings = analysis.manifest["settings"]
+    names = {
+        "preset": "preset",
+        "runs": "runs asked for, each",
+        "max_runs": "at most",
+        "processes": "worker processes",
+        "slots": "execution slots",
+        "track": "track",
+        "warmup_s": "warm-up, s",
+        "lab": "lab",
+    }
+    for name, label in names.items():
+        if settings.get(name) is not None:
+            yield label, str(settings[name])
+    if analysis.control is not None:
+        yield "control", analysis.control
+    yield "seed", str(analysis.manifest["seed"])
+
+
+def _machine(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """On what it ran, as far as the manifest says."""
+    host, git = manifest["host"], manifest["git"]
+    cores = host.get("usable_cores") or host["logical_cores"]
+    yield "CPU", f"{host['cpu_model'] or 'unknown'}, {cores or '?'} cores"
+    yield "memory", f"{host['memory_bytes'] / 2**30:.1f} GiB"
+    yield "system", ", ".join(part for part in (host.get("os"), host["kernel"]) if part)
+    if host.get("hypervisor"):
+        yield "virtual machine", "yes"
+    for component, versions in sorted(manifest["versions"].items()):
+        yield component, ", ".join(f"{name} {version}" for name, version in versions.items())
+    if git is not None:
+        yield "commit", git["commit"][:12] + (" with local changes" if git["dirty"] else "")
+    yield "lab's version", str(manifest["queuelab_version"])
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "plus_minus": words.plus_minus,
+        "from_to": words.from_to,
+        "p_value": words.p_value,
+        "plain": _plain,
+        "cell": _markdown_cell,
+        "flag_codes": lambda run: ", ".join(dict.fromkeys(flag.code.code for flag in run.flags)),
+    }
+    return environment
+
+
+def _plain(value: Any) -> str:
+    """A setting in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(_plain(item) for item in value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_plain(item)}" for name, item in value.items()) or "none"
+    return words.MISSING if value is None else str(value)
+
+
+def _markdown_cell(text: object) -> str:
+    """Text that can be neither markup nor the end of a table's cell."""
+    escaped = "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~" else c for c in str(text))
+    return " ".join(escaped.split())
