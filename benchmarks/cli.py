@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import redis
 import typer
+from dotenv import dotenv_values
 from rich.console import Console
 from rich.text import Text
 
@@ -89,7 +90,15 @@ class UserError(Exception):
 def _lab(name: LabName) -> Lab:
     if name is LabName.COMPOSE:
         return ComposeLab()
-    return LocalLab()
+    return LocalLab(_node_variables())
+
+
+def _node_variables() -> dict[str, str]:
+    """What ``.env`` sets for nodes, as in containers: the databases of frameworks. The environment has precedence, and the lab's
+    own variables are not a user's to set here."""
+    own = ("LAB_", "BENCHMARK_", "GRAFANA_")
+    known = dotenv_values(CHECKOUT / ".env").items()
+    return {name: value for name, value in known if value and not name.startswith(own) and name not in os.environ}
 
 
 def _scenarios(wanted: str) -> list[Scenario]:

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     benchmark_run_timeout_seconds: float = Field(600, gt=0, description="what one run may cost before it is given up")
     benchmark_output_dir: Path = Field(CHECKOUT / "results", description="where result sets are written")
     redis_port: int = Field(6379, ge=1, le=65_535, description="where the Compose lab publishes Redis on the loopback address")
+    prometheus_port: int = Field(9090, ge=1, le=65_535, description="where it publishes Prometheus")
+    grafana_port: int = Field(3000, ge=1, le=65_535, description="where it publishes Grafana")
     benchmark_seed: int = Field(20261120, ge=0, description="seed of the order of runs, arrivals and resampling")
 
     @model_validator(mode="after")

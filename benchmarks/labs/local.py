@@ -72,12 +72,12 @@ class LocalLab:
 
     name = "local"
 
-    def __init__(self, databases: Mapping[str, str] | None = None) -> None:
-        """``databases``: variables that name a framework's database, handed on to its nodes."""
+    def __init__(self, node_variables: Mapping[str, str] | None = None) -> None:
+        """``node_variables``: environment variables for the nodes, such as those that name a framework's database."""
         self.token = secrets.token_urlsafe(24)
         self.redis_url = ""
         self.lab_id = secrets.token_hex(8)
-        self._databases = dict(databases or {})
+        self._node_variables = dict(node_variables or {})
         self.folder = _folder_for(self.lab_id)
         """Everything that the lab writes; gone with it."""
         self._janitor: subprocess.Popen[bytes] | None = None
@@ -205,7 +205,7 @@ class LocalLab:
             [str(interpreter("agent")), "-m", "infrastructure.agent"],
             {
                 **environment,
-                **self._databases,
+                **self._node_variables,
                 "LAB_FRAMEWORK_PYTHON": str(framework_python),
                 "LAB_TOKEN": self.token,
                 "LAB_AGENT_PORT": "0",
