@@ -29,7 +29,7 @@ from importlib import metadata
 from typing import Any, TextIO, TypeGuard, cast
 
 from benchmarks.loads import load_from
-from tasks.contract import AsyncProducer, Framework, Producer, WorkerRequest, database_url, load_framework
+from tasks.contract import AsyncProducer, ConfigurationError, Framework, Producer, WorkerRequest, database_url, load_framework
 from tasks.producing import ProduceOrder, produce, produce_async
 
 
@@ -162,7 +162,11 @@ def main() -> None:
     """Serve the framework named on the command line, keeping its prints out of the answers."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    serve(load_framework(sys.argv[1]), sys.stdin, answers)
+    try:
+        framework = load_framework(sys.argv[1])
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    serve(framework, sys.stdin, answers)
 
 
 if __name__ == "__main__":

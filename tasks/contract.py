@@ -175,11 +175,15 @@ class Framework(Protocol):
         ...
 
 
+class ConfigurationError(ValueError):
+    """A variable that a user has set is wrong; the text names it and says what it may be."""
+
+
 def database_url(database: Database) -> str:
     """The URL of one of a framework's databases.
 
     In a lab (``LAB_REDIS_URL`` is set) the server is always the lab's own, and only the number is taken from the variable;
-    outside one the variable counts as it is. Raises ValueError for a URL that is not Redis's, which it shows without credentials.
+    outside one the variable counts as it is. Raises ConfigurationError for a URL that is not Redis's, shown without credentials.
     """
     configured = os.environ.get(database.variable, "")
     number = database.number
@@ -187,7 +191,9 @@ def database_url(database: Database) -> str:
         match = _REDIS_URL.fullmatch(configured)
         if match is None:
             shown = _CREDENTIALS.sub("***@", configured)
-            raise ValueError(f"{database.variable}={shown!r} is not a Redis URL such as redis://localhost:6379/{database.number}")
+            raise ConfigurationError(
+                f"{database.variable}={shown!r} is not a Redis URL such as redis://localhost:6379/{database.number}"
+            )
         number = int(match["number"] or database.number)
     server = os.environ.get(REDIS_URL_VARIABLE, "")
     if server:
