@@ -19,7 +19,7 @@ label    u16    a number that the workload is free to use (task class, stage); 0
 run      u32    number of the run, unique within a result set
 sequence u32    number of the task within its phase, from 0
 process  u32    process id, as its own PID namespace sees it
-thread   u32    native thread id
+thread   u32    native thread id (STARTED records; 0 otherwise, for asking costs a system call)
 first_ns i64    ENQUEUED: when the task was due; STARTED: when the body began; FINISHED: when it ended
 second_ns i64   ENQUEUED: before the enqueue call; STARTED and FINISHED: when the task was due
 third_ns i64    ENQUEUED: after the enqueue call; 0 otherwise
@@ -43,7 +43,11 @@ RECORD = struct.Struct("<BBBBHHIIIIqqq")
 EVENTS_DIR_VARIABLE = "LAB_EVENTS_DIR"
 _RECORD_BYTES = RECORD.size
 
+# Looked up once, here: in the two stamps of a task every tenth of a microsecond counts.
 monotonic_ns = time.monotonic_ns
+_native_id = threading.get_native_id
+_pack = RECORD.pack
+_write = os.write
 
 
 class Kind(enum.IntEnum):
@@ -71,17 +75,24 @@ class Place(enum.IntFlag):
     COROUTINE = 4
 
 
-def _no_greenlet() -> bool:
-    return False
+def _nowhere() -> None:
+    return None
 
 
-def _greenlet_probe() -> Callable[[], bool]:
-    """A test for "in a spawned greenlet", which costs nothing where the greenlet library is not in use."""
+def _greenlet_probe() -> Callable[[], object | None]:
+    """What tells whether the caller is in a spawned greenlet: its parent, or None. Nothing where the greenlet library is not in
+    use."""
     module = sys.modules.get("greenlet")
     if module is None:
-        return _no_greenlet
+        return _nowhere
     getcurrent = module.getcurrent
-    return lambda: getcurrent().parent is not None
+    return lambda: getcurrent().parent
+
+
+def _loop_probe() -> Callable[[], object | None]:
+    """What tells the running event loop, or None, without importing asyncio into workers that do not use it."""
+    module = sys.modules.get("asyncio.events")
+    return _nowhere if module is None else module._get_running_loop
 
 
 class Recorder:
@@ -95,7 +106,8 @@ class Recorder:
         self._folder = Path(folder)
         self._descriptor = -1
         self._process = 0
-        self._in_greenlet: Callable[[], bool] = _no_greenlet
+        self._greenlet_parent: Callable[[], object | None] = _nowhere
+        self._running_loop: Callable[[], object | None] = _nowhere
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
@@ -107,7 +119,8 @@ class Recorder:
     def _open(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._process = os.getpid()
-        self._in_greenlet = _greenlet_probe()
+        self._greenlet_parent = _greenlet_probe()
+        self._running_loop = _loop_probe()
         path = self._folder / f"{self._process}-{monotonic_ns()}.events"
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         return self._descriptor
@@ -123,10 +136,9 @@ class Recorder:
     ) -> None:
         """Record one send: when it was due, when the call began and ended, and whether it was acknowledged."""
         descriptor = self._descriptor if self._descriptor >= 0 else self._open()
-        outcome = Outcome.OK if acknowledged else Outcome.FAILED
-        written = os.write(
-            descriptor,
-            RECORD.pack(1, outcome, 0, phase, 0, label, run, sequence, self._process, 0, due_ns, before_ns, after_ns),
+        outcome = 1 if acknowledged else 2
+        written = _write(
+            descriptor, _pack(1, outcome, 0, phase, 0, label, run, sequence, self._process, 0, due_ns, before_ns, after_ns)
         )
         if written != _RECORD_BYTES:
             self._give_up_file()
@@ -135,39 +147,30 @@ class Recorder:
         """Record that a task's body begins now, here."""
         descriptor = self._descriptor if self._descriptor >= 0 else self._open()
         process = self._process
-        thread = threading.get_native_id()
+        thread = _native_id()
         place = 1 if thread == process else 0
-        if self._in_greenlet():
+        if self._greenlet_parent() is not None:
             place |= 2
-        if _running_loop() is not None:
+        if self._running_loop() is not None:
             place |= 4
-        written = os.write(
-            descriptor,
-            RECORD.pack(2, 0, place, phase, attempt, label, run, sequence, process, thread, monotonic_ns(), due_ns, 0),
+        written = _write(
+            descriptor, _pack(2, 0, place, phase, attempt, label, run, sequence, process, thread, monotonic_ns(), due_ns, 0)
         )
         if written != _RECORD_BYTES:
             self._give_up_file()
 
     def finished(
-        self, run: int, phase: int, sequence: int, due_ns: int, outcome: int = Outcome.OK, attempt: int = 1, label: int = 0
+        self, run: int, phase: int, sequence: int, due_ns: int, outcome: int = 1, attempt: int = 1, label: int = 0
     ) -> None:
         """Record that a task's body has ended now, and how."""
         now_ns = monotonic_ns()
         descriptor = self._descriptor if self._descriptor >= 0 else self._open()
-        written = os.write(
+        written = _write(
             descriptor,
-            RECORD.pack(
-                3, outcome, 0, phase, attempt, label, run, sequence, self._process, threading.get_native_id(), now_ns, due_ns, 0
-            ),
+            _pack(3, outcome, 0, phase, attempt, label, run, sequence, self._process, 0, now_ns, due_ns, 0),
         )
         if written != _RECORD_BYTES:
             self._give_up_file()
-
-
-def _running_loop() -> object | None:
-    """The running event loop, without importing asyncio into workers that do not use it."""
-    module = sys.modules.get("asyncio.events")
-    return None if module is None else module._get_running_loop()
 
 
 class NullRecorder:
