@@ -65,10 +65,15 @@ docker-logs *SERVICES: _environments
 docker-images: _environments
     @{{ lab }} docker images
 
-# Show whether each service is up and healthy
+# Show whether each service is up and healthy, and when it was last scraped
 [group('docker')]
 check-health: _environments
     @{{ lab }} docker health
+
+# Print the addresses of the dashboards
+[group('docker')]
+grafana: _environments
+    @{{ lab }} docker grafana
 
 # Prove from Redis that every framework keeps to databases of its own
 [group('docker')]
@@ -110,6 +115,11 @@ benchmark-quick *OPTIONS: _environments _redis
 benchmark-resume RESULT="results/latest": _environments
     @{{ lab }} run --resume-from "$1"
 
+# Take what Prometheus has of a result set's time into it, the latest or the one named
+[group('benchmarks')]
+export-metrics RESULT="results/latest": _environments
+    @{{ lab }} export-metrics "$1"
+
 # Measure what the lab itself costs, and check it against a queue with a known answer
 [group('benchmarks')]
 bench-harness *OPTIONS: _environments _redis
@@ -144,6 +154,11 @@ test-compose *ARGS: _environments _dev _dotenv
 [group('development')]
 ci: lint typecheck test
 
+# Write the dashboards' JSON files anew from infrastructure/grafana
+[group('development')]
+dashboards: _dev
+    @{{ dev }}/python -m infrastructure.grafana
+
 # Find mistakes and untidy formatting in Python and shell
 [group('development')]
 lint: _dev
@@ -161,6 +176,36 @@ format: _dev
 [group('development')]
 typecheck: _dev
     @{{ dev }}/mypy
+
+# Describe a result set, compare its variants, warn, hold it against the targets; --check fails on a missed one
+[group('analysis')]
+analyze *ARGS: _environments
+    @{{ lab }} analyze "$@"
+
+# Say what changed from one result set to another
+[group('analysis')]
+compare A B *OPTIONS: _environments
+    @{{ lab }} compare "$@"
+
+# List the result sets
+[group('analysis')]
+list *ARGS: _environments
+    @{{ lab }} list "$@"
+
+# Write a result set as tidy tables, CSV and Parquet; --tasks adds a row for every task
+[group('analysis')]
+export *ARGS: _environments
+    @{{ lab }} export "$@"
+
+# Draw a result set's charts as SVG and PNG, into its folder pictures
+[group('analysis')]
+visualize *RESULT: _environments
+    @{{ lab }} visualize "$@"
+
+# Write a result set's report, one HTML page, and its short form for a pull request
+[group('analysis')]
+report *RESULT: _environments
+    @{{ lab }} report "$@"
 
 # The environments of all dependency groups but the tests'
 [private]

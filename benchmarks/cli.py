@@ -17,15 +17,20 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks import hand_tools, manifest, separation
+from benchmarks.analysis.targets import TargetsError
+from benchmarks.analysis_commands import analysis_app
 from benchmarks.docker_commands import docker_app
 from benchmarks.labs import Lab, LabError, control_of
-from benchmarks.labs.compose import Compose, ComposeLab
+from benchmarks.labs.compose import PROMETHEUS_PORT, PROMETHEUS_SERVICE, Compose, ComposeLab
 from benchmarks.labs.local import CHECKOUT, LocalLab
 from benchmarks.labs.lock import lab_lock
 from benchmarks.model import Scenario
+from benchmarks.monitoring.board import board_of
+from benchmarks.monitoring.prometheus import Prometheus
 from benchmarks.node_client import NodeClient, NodeError
 from benchmarks.progress import display
 from benchmarks.redis_server import RedisServer
+from benchmarks.report_commands import report_app
 from benchmarks.results import ResultSet, ResultSetError
 from benchmarks.scenarios import all_scenarios
 from benchmarks.settings import Settings, SettingsError, load_settings
@@ -78,6 +83,8 @@ PRESETS = {
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="queuelab: a benchmark lab for Python task queues.")
 app.add_typer(docker_app, name="docker")
+app.add_typer(analysis_app)
+app.add_typer(report_app)
 app.add_typer(hand_tools.redis_app, name="redis")
 console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
 errors = Console(stderr=True)
@@ -112,7 +119,7 @@ def _scenarios(wanted: str) -> list[Scenario]:
         found = [s for s in known if bare == str(s.number) or word.strip() == s.name]
         if not found:
             raise UserError(f"no scenario {word!r}; there are: {', '.join(f'{s.number} ({s.name})' for s in known)}, or all")
-        chosen += found
+        chosen += [s for s in found if s not in chosen]
     return chosen
 
 
@@ -264,8 +271,8 @@ def _resume(path: Path) -> None:
 def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet) -> None:
     _say(f"Writing to {results.path}")
     try:
-        with display(console) as shown:
-            Suite(plan, scenarios, lab, results, shown).execute()
+        with display(console) as shown, board_of(lab) as board:
+            Suite(plan, scenarios, lab, results, shown, board).execute()
     except BaseException:
         results.finish("interrupted")
         kept = f"Not complete: {len(results.completed())} runs are kept. Go on with: just benchmark-resume {results.path}"
@@ -299,11 +306,25 @@ def verify_separation(
 
 @app.command()
 def worker(
-    variant: Annotated[str, typer.Argument(help="A variant, as celery-prefork.")],
+    variant: Annotated[str, typer.Argument(help="A variant, as `just info` lists them.")],
     slots: Annotated[int | None, typer.Option(help="Execution slots.")] = None,
 ) -> None:
     """Run a worker of a variant in the foreground, against the Redis that its own variables name, until Ctrl-C."""
     hand_tools.run_worker(variant, slots or len(os.sched_getaffinity(0)))
+
+
+@app.command()
+def export_metrics(result: Annotated[Path, typer.Argument(help="A result set.")]) -> None:
+    """Take what Prometheus has of a result set's time into it, as Parquet."""
+    from benchmarks.monitoring.export import export_metrics as export
+
+    results = ResultSet.open(result)
+    url = Compose().published_url(PROMETHEUS_SERVICE, PROMETHEUS_PORT)
+    if url is None:
+        raise LabError("Prometheus is not up: run `just docker-up-monitoring`")
+    with Prometheus(url) as prometheus:
+        path, count = export(results, prometheus)
+    _say(f"{count} series written to {path}")
 
 
 @app.command()
@@ -358,7 +379,7 @@ def main() -> None:
             signal.signal(number, _stop)
     try:
         app()
-    except (UserError, SettingsError, LabError, NodeError, ResultSetError, OSError) as error:
+    except (UserError, SettingsError, LabError, NodeError, ResultSetError, TargetsError, OSError) as error:
         _complain(str(error))
         sys.exit(1)
     except redis.RedisError as error:
@@ -366,5 +387,5 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
-            errors.print("Interrupted; nothing is left running.")
+            errors.print("Interrupted; nothing that this command started is left running.")
         raise

@@ -1,5 +1,6 @@
 """``python -m benchmarks docker``: bring the Compose lab up and down, and see how it is."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -7,7 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.labs import LabError
-from benchmarks.labs.compose import Compose
+from benchmarks.labs.compose import GRAFANA_PORT, GRAFANA_SERVICE, PROMETHEUS_PORT, PROMETHEUS_SERVICE, Compose
+from benchmarks.monitoring.dashboards import dashboard_addresses
+from benchmarks.monitoring.health import health_lines
+from benchmarks.monitoring.prometheus import Prometheus
 
 docker_app = typer.Typer(no_args_is_help=True, help="Bring the Compose lab up and down, and see how it is.")
 
@@ -45,21 +49,42 @@ def logs(
 
 @docker_app.command()
 def health() -> None:
-    """How every service is; fails unless all but those of LAB_WITHOUT are healthy."""
-    table = Table("service", "condition", title="Compose lab", title_justify="left")
-    ill = []
+    """How every service is, and when Prometheus last scraped it; fails unless all but those of LAB_WITHOUT are well."""
     compose = Compose()
     left_out = compose.left_out()
-    for service in compose.health():
-        if service.service in left_out:
-            continue
-        style = "green" if service.healthy else "bold red"
-        table.add_row(service.service, f"[{style}]{service.condition}[/{style}]")
-        if not service.healthy:
-            ill.append(service.service)
+    services = compose.services()
+    states = [service for service in compose.health() if service.service not in left_out]
+    url = compose.published_url(PROMETHEUS_SERVICE, PROMETHEUS_PORT)
+    targets = None
+    if url is not None:
+        with Prometheus(url) as prometheus:
+            targets = prometheus.targets()
+    scraped = {name for name, service in services.items() if service.has_metrics}
+    lines = health_lines(states, compose.addresses(), targets, scraped, datetime.now(UTC))
+    table = Table("service", "condition", "scraped", title="Compose lab", title_justify="left")
+    for line in lines:
+        style = "green" if line.well else "bold red"
+        table.add_row(line.service, f"[{style}]{line.condition}[/{style}]", line.scraped)
     Console().print(table)
-    if ill:
-        raise LabError(f"not healthy: {', '.join(ill)}; see `just docker-logs SERVICE`, then run `just docker-up`")
+    if ill := [line.service for line in lines if not line.well]:
+        raise LabError(f"not well: {', '.join(ill)}; see `just docker-logs SERVICE`, then run `just docker-up`")
+
+
+@docker_app.command()
+def grafana() -> None:
+    """The addresses of Grafana's dashboards and of Prometheus."""
+    compose = Compose()
+    prometheus = compose.published_url(PROMETHEUS_SERVICE, PROMETHEUS_PORT)
+    if prometheus is None:
+        raise LabError("Prometheus is not up: run `just docker-up-monitoring`")
+    shown = compose.published_url(GRAFANA_SERVICE, GRAFANA_PORT)
+    if shown is None:
+        typer.echo("Grafana is not up: run `just docker-up-monitoring`")
+    else:
+        for title, address in dashboard_addresses(shown):
+            typer.echo(f"{title:<16}{address}")
+        typer.echo("To look needs no password; user admin has GRAFANA_ADMIN_PASSWORD of .env")
+    typer.echo(f"{'Prometheus':<16}{prometheus}")
 
 
 @docker_app.command()

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -31,6 +32,7 @@ from benchmarks.percentiles import summarise
 from benchmarks.runner import SAMPLE_INTERVAL_S
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import EVENT_DTYPE
+from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import REDIS_URL_VARIABLE
 from tasks.events import EVENTS_DIR_VARIABLE, Kind, Outcome
 from tasks.producing import ProduceOrder
@@ -39,6 +41,8 @@ QUEUE = "lab-harness"
 BARE_QUEUE = "lab-harness-bare"
 DEPTH_POLL_S = 0.02
 SERVICE_S = 0.01
+SAMPLED_PROCESSES = 12
+SCRAPE_INTERVAL_S = 5.0
 WARM_TASKS = 500
 WARM_ROUNDS = 2
 """Rounds that warm both workers and find how many tasks take long enough to drain."""
@@ -67,10 +71,11 @@ class Sizes:
     pace_s: float
     queue_s: float
     reading_events: tuple[int, ...]
+    sampling_s: float
 
 
-FULL = Sizes(200_000, 3_000, 9, 4.0, 10.0, 120.0, (1_000_000, 10_000_000))
-QUICK = Sizes(20_000, 300, 2, 0.5, 2.0, 4.0, (100_000,))
+FULL = Sizes(200_000, 3_000, 9, 4.0, 10.0, 120.0, (1_000_000, 10_000_000), 60.0)
+QUICK = Sizes(20_000, 300, 2, 0.5, 2.0, 4.0, (100_000,), 6.0)
 
 READING_TARGETS_S: Mapping[int, float] = {1_000_000: 2.0, 10_000_000: 25.0}
 READING_MEMORY_MB = 1_500
@@ -97,13 +102,13 @@ def ratios(lab: Sequence[float], bare: Sequence[float]) -> tuple[float, str]:
     return statistics.median(pairs), f"{len(pairs)} pairs, {min(pairs):.3f} to {max(pairs):.3f}"
 
 
-def _self_cost(environment: str, arguments: Sequence[str], more: Mapping[str, str]) -> dict[str, Any]:
+def _self_cost(lab: LocalLab, environment: str, arguments: Sequence[str], more: Mapping[str, str]) -> dict[str, Any]:
     done = subprocess.run(
         [str(interpreter(environment)), "-m", "tasks.self_cost", *arguments],
         capture_output=True,
         text=True,
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **more},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), LAB_ID_VARIABLE: lab.lab_id, **more},
         check=True,
     )
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -113,7 +118,7 @@ def _self_cost(environment: str, arguments: Sequence[str], more: Mapping[str, st
 def recorder_cost(lab: LocalLab, sizes: Sizes) -> Iterator[Figure]:
     """Both stamps of a task."""
     events = {EVENTS_DIR_VARIABLE: str(lab.folder / "recorder-cost")}
-    answer = _self_cost(BASE_ENVIRONMENT, ["recorder", str(sizes.recorder_tasks)], events)
+    answer = _self_cost(lab, BASE_ENVIRONMENT, ["recorder", str(sizes.recorder_tasks)], events)
     detail = f"{sizes.recorder_tasks:,} tasks, chunks of them {answer['min_us']:.2f} to {answer['max_us']:.2f}"
     yield at_most("recorder, both stamps of a task", answer["median_us"], "µs", 3.0, detail)
 
@@ -124,7 +129,7 @@ def enqueue_cost(lab: LocalLab, variants: Sequence[str], sizes: Sizes) -> Iterat
         framework = lab.variants()[variant]
         arguments = ["enqueue", framework, variant, str(sizes.enqueue_tasks), str(sizes.rounds)]
         more = {REDIS_URL_VARIABLE: lab.redis_url, EVENTS_DIR_VARIABLE: str(lab.folder / "enqueue-cost")}
-        answer = _self_cost(environment_of(framework), arguments, more)
+        answer = _self_cost(lab, environment_of(framework), arguments, more)
         ratio, detail = ratios(answer["lab_per_s"], answer["bare_per_s"])
         yield at_least(f"enqueue rate through the lab, {variant}", ratio, "of a bare loop", 0.95, detail)
 
@@ -211,6 +216,31 @@ def _alternate(
         lab_rates.append(count / lab_s)
         bare_rates.append(count / bare_s)
     return lab_rates, bare_rates, count
+
+
+def sampling_cost(lab: LocalLab, variant: str, sizes: Sizes) -> Iterator[Figure]:
+    """What sampling takes of a core, at the interval of a run and scraped as Prometheus does, and the whole agent with it."""
+    node = NodeClient(lab.worker_url(variant), lab.token)
+    node.start_worker(SAMPLED_PROCESSES, SAMPLED_PROCESSES, [QUEUE])
+    while len(node.worker().pids) < SAMPLED_PROCESSES:
+        time.sleep(DEPTH_POLL_S)
+    node.begin_samples(SAMPLE_INTERVAL_S)
+    before, began_s = _agent_cpu_s(node), time.monotonic()
+    while (left_s := began_s + sizes.sampling_s - time.monotonic()) > 0:
+        time.sleep(min(left_s, SCRAPE_INTERVAL_S))
+        after, now_s = _agent_cpu_s(node), time.monotonic()
+    processes = node.take_sample().processes
+    node.kill_worker()
+    sampling, agent = ((b - a) / (now_s - began_s) * 100 for a, b in zip(before, after, strict=True))
+    detail = f"{len(node.samples())} samples in {now_s - began_s:.0f} s, the whole agent {agent:.2f} %"
+    yield at_most(f"sampling {processes} processes under one agent", sampling, "% of a core", 1.0, detail)
+
+
+def _agent_cpu_s(node: NodeClient) -> tuple[float, float]:
+    """CPU time that the agent has taken by now: for sampling, and in all."""
+    counters = re.findall(r"^lab_agent_(sampling_)?cpu_seconds_total(?:\{.*\})? (\S+)$", node.metrics(), re.MULTILINE)
+    seconds = {name: float(value) for name, value in counters}
+    return seconds["sampling_"], seconds[""]
 
 
 def _offer(producer: NodeClient, node: NodeClient, order: ProduceOrder) -> TaskTable:
@@ -330,6 +360,7 @@ def measure(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes) -> Iterat
     yield from enqueue_cost(lab, list(targets), sizes)
     yield from pacing(lab, list(targets), sizes)
     yield from worker_cost(lab, targets, sizes, slots)
+    yield from sampling_cost(lab, control, sizes)
     yield from known_queue(lab, control, sizes)
 
 

@@ -26,7 +26,7 @@ Direction = Literal["higher", "lower"]
 
 @dataclass(frozen=True, slots=True)
 class RedisReading:
-    """Counters of the Redis server (INFO) at one moment, since its start, and its memory now."""
+    """Counters of the Redis server (INFO) at one moment, since its start, and its memory now, without its clients' buffers."""
 
     at_ns: int
     commands: int

@@ -261,6 +261,14 @@ class NodeClient:
         """The series, ascending in time."""
         return [TreeSample(**row) for row in self._json("GET", "/samples")]
 
+    def show_lab_state(self, state: Mapping[str, Any]) -> None:
+        """Have the node tell Prometheus what the runner is doing: the fields of ``infrastructure.agent.requests.LabState``."""
+        self._json("PUT", "/lab", json=dict(state))
+
+    def forget_lab_state(self) -> None:
+        """Have the node tell it no more."""
+        self._json("DELETE", "/lab")
+
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """Hold the node, so that it ends all that is started in the block when this process goes away, however that happens.

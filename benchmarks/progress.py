@@ -36,7 +36,7 @@ class Display(Protocol):
 
 @dataclass(slots=True)
 class _State:
-    began_s: float = field(default_factory=lambda: time.monotonic())
+    began_s: float = field(default_factory=time.monotonic)
     title: str = ""
     number: int = 0
     total: int = 0

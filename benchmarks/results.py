@@ -54,7 +54,7 @@ class ResultSetError(Exception):
     """A result set that cannot be read or written as asked. The message names it and says what to do."""
 
 
-def validate(document: Any, schema: Literal["manifest", "run", "stats"], source: str) -> None:
+def validate(document: Any, schema: Literal["manifest", "run", "stats", "analysis"], source: str) -> None:
     """Hold a document against a published schema. Raises ResultSetError naming ``source`` and the place that does not fit."""
     error = jsonschema.exceptions.best_match(_validator(schema).iter_errors(document))
     if error is not None:
@@ -102,7 +102,7 @@ class ResultSet:
         if link.exists() and not link.is_symlink():
             raise ResultSetError(f"{link} is not a link: move it away, the lab keeps a link to the newest result set there")
         now = datetime.now(UTC)
-        text = _json(
+        text = to_json(
             {
                 "format": FORMAT,
                 "format_version": FORMAT_VERSION,
@@ -120,7 +120,7 @@ class ResultSet:
         shutil.rmtree(unfinished, ignore_errors=True)
         (unfinished / "runs").mkdir(parents=True)
         try:
-            _write(unfinished / "manifest.json", text)
+            write_text(unfinished / "manifest.json", text)
             path = _free_name(root, f"{now:%Y%m%dT%H%M%SZ}-{label}")
             unfinished.rename(path)
         except BaseException:
@@ -187,7 +187,7 @@ class ResultSet:
             raise ResultSetError(f"run {result.run} is already stored, in {self._runs[result.run].folder}")
         if (result.scenario, result.variant, result.repetition) in self.completed():
             raise ResultSetError(f"repetition {result.repetition} of {result.scenario} on {result.variant} is already stored")
-        text = _json(_run_document(result, record or {}))
+        text = to_json(_run_document(result, record or {}))
         document = json.loads(text)
         validate(document, "run", f"run {result.run}")
         name = _run_name(document)
@@ -202,7 +202,7 @@ class ResultSet:
             samples.to_parquet(unfinished / "samples.parquet", index=False, compression="zstd")
             for file in unfinished.iterdir():
                 _to_disk(file)
-            _write(unfinished / "run.json", text)
+            write_text(unfinished / "run.json", text)
             unfinished.rename(final)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -226,10 +226,10 @@ class ResultSet:
             rows = [run.result for run in self.stored_runs() if run.result.scenario == name]
             measures = _with_shares(rows, scenario["shares"], self._manifest["control"])
             table, stats = self._path / f"{name}.csv", self._path / f"{name}_stats.json"
-            _write(table, _csv(rows, measures, list(scenario["columns"])))
+            write_text(table, _csv(rows, measures, list(scenario["columns"])))
             document = _statistics(name, self._manifest, rows, measures)
             validate(document, "stats", stats.name)
-            _write(stats, _json(document))
+            write_text(stats, to_json(document))
             written += [table, stats]
         return written
 
@@ -239,7 +239,7 @@ class ResultSet:
 
     def _change_manifest(self, **changes: Any) -> None:
         self._manifest |= changes
-        _write(self._path / "manifest.json", _json(self._manifest))
+        write_text(self._path / "manifest.json", to_json(self._manifest))
 
     def _remember(self, document: Mapping[str, Any], folder: Path) -> None:
         """Keep a run as its file has it, so that a set just written and the same set read again give the same tables."""
@@ -395,7 +395,8 @@ def _result_from(document: Mapping[str, Any], folder: Path) -> RunResult:
     )
 
 
-def _json(document: Any) -> str:
+def to_json(document: Any) -> str:
+    """Plain data, dataclasses, mappings and paths as JSON text. Raises ResultSetError for what JSON cannot hold, as NaN."""
     try:
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
     except (TypeError, ValueError) as error:
@@ -436,7 +437,8 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         raise ResultSetError(f"{file} cannot be read: {error}") from error
 
 
-def _write(file: Path, text: str) -> None:
+def write_text(file: Path, text: str) -> None:
+    """Write a file under a temporary name and rename it when it is on disk: it is whole, or as it was before."""
     unfinished = file.with_name(f"{_UNFINISHED}{file.name}")
     unfinished.write_text(text, encoding="utf-8", newline="\n")
     _to_disk(unfinished)

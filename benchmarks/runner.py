@@ -268,6 +268,8 @@ class _RunInProgress:
                 after=self._read(),
             )
         )
+        if not drained:
+            self._require_time_and_worker(f"draining {plan.name}")
 
     def _read(self) -> Reading:
         return Reading(redis=self._redis.read(), host=read_host(), worker=self._worker.take_sample())

@@ -12,10 +12,14 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
+VALUES_AT_ONCE = 4_000_000
+"""So that the resamples of many measures take tens of megabytes."""
 SEED = 20_000
 NARROW_ENOUGH = 0.05
 SIGNIFICANCE = 0.05
-BOOTSTRAP = "BCa, expanded"
+FEWEST_FOR_BOOTSTRAP = 6
+"""A bootstrap never leaves the span of the values, and that of five holds the median only 94 times in 100 (1 - 2 / 2**5)."""
+BOOTSTRAP = f"BCa, expanded; Student's t below {FEWEST_FOR_BOOTSTRAP} values"
 EFFECT_NAMES = ("negligible", "small", "medium", "large")
 COHEN = (0.2, 0.5, 0.8)
 """Where an effect of Cohen's d begins to be small, medium, large (Cohen, "Statistical Power Analysis for the Behavioral
@@ -82,6 +86,15 @@ class Effect:
 
 def describe(values: Sequence[float]) -> Description:
     """Describe the values of one measure."""
+    return describe_each([values])[0]
+
+
+def describe_each(groups: Sequence[Sequence[float]]) -> list[Description]:
+    """Describe the values of many measures: the same as one after another, and several times as fast."""
+    return [_described(values, interval) for values, interval in zip(groups, mean_intervals(groups), strict=True)]
+
+
+def _described(values: Sequence[float], interval: Interval | None) -> Description:
     data = np.asarray(values, np.float64)
     if len(data) == 0:
         return Description(0, None, None, None, None, None)
@@ -91,7 +104,7 @@ def describe(values: Sequence[float]) -> Description:
         median=float(np.median(data)),
         sd=float(data.std(ddof=1)) if len(data) > 1 else None,
         cv=coefficient_of_variation(values),
-        interval=mean_interval(values),
+        interval=interval,
     )
 
 
@@ -105,19 +118,43 @@ def coefficient_of_variation(values: Sequence[float]) -> float | None:
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """Bias-corrected and accelerated bootstrap interval of the mean (Efron, "Better Bootstrap Confidence Intervals", JASA 82,
     1987), expanded for few values (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69,
-    2015). None for fewer than two values; values that are all the same give an interval without width.
+    2015); Student's t interval for fewer than six values, of which no bootstrap can be 95 % sure. None for fewer than two values;
+    values that are all the same give an interval without width.
 
     The bootstrap takes its spread for that of the population, which makes an interval of few values too narrow; the expansion
     asks it for the confidence at which it is as wide as Student's t would have it. In 4,000 simulated samples the plain
     interval held the mean of an exponential distribution in 88 % of the samples of 10 values and 93 % of those of 30, the
     expanded one in 93 % and 95 %.
     """
-    data = np.asarray(values, np.float64)
+    return mean_intervals([values])[0]
+
+
+def mean_intervals(groups: Sequence[Sequence[float]]) -> list[Interval | None]:
+    """:func:`mean_interval` of each group; groups of the same size share their resamples."""
+    arrays = [np.asarray(values, np.float64) for values in groups]
+    intervals = [_plain_interval(data) for data in arrays]
+    resampled: dict[int, list[int]] = {}
+    for position, (data, interval) in enumerate(zip(arrays, intervals, strict=True)):
+        if interval is None and len(data) >= 2:
+            resampled.setdefault(len(data), []).append(position)
+    for positions in resampled.values():
+        rows = np.stack([arrays[position] for position in positions])
+        low, high = _bootstrap((rows,), (1.0,), _means)
+        for position, ends in zip(positions, zip(low, high, strict=True), strict=True):
+            intervals[position] = Interval(*map(float, ends))
+    return intervals
+
+
+def _plain_interval(data: npt.NDArray[np.float64]) -> Interval | None:
+    """The interval of values that need no bootstrap for it."""
     if len(data) < 2:
         return None
     if _constant(data):
         return Interval(float(data[0]), float(data[0]))
-    return _bootstrap((data,), (1.0,), lambda sample, axis: np.mean(sample, axis=axis))
+    if len(data) >= FEWEST_FOR_BOOTSTRAP:
+        return None
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(data) - 1)) * float(stats.sem(data))
+    return Interval(float(data.mean()) - reach, float(data.mean()) + reach)
 
 
 def percentile(values: Sequence[float], share: float) -> Percentile | None:
@@ -166,8 +203,12 @@ def runs_needed(values: Sequence[float], relative_half_width: float = NARROW_ENO
 
 
 def ratio_interval(a: Sequence[float], b: Sequence[float]) -> RatioInterval | None:
-    """The mean of ``a`` over the mean of ``b`` with its bootstrap interval, both sides resampled. None for fewer than two values
-    a side or where a mean of ``b`` near 0 leaves the ratio undefined (``b`` holds 0 or both signs)."""
+    """The mean of ``a`` over the mean of ``b`` with its bootstrap interval, both sides resampled; with fewer than six values a
+    side, Student's t interval of its logarithm (delta method, degrees of freedom by Welch and Satterthwaite).
+
+    None for fewer than two values a side, where a mean of ``b`` near 0 leaves the ratio undefined (``b`` holds 0 or both signs),
+    and where there is no logarithm to take.
+    """
     left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if len(left) < 2 or len(right) < 2 or not (np.all(right > 0) or np.all(right < 0)):
         return None
@@ -175,8 +216,14 @@ def ratio_interval(a: Sequence[float], b: Sequence[float]) -> RatioInterval | No
     if _constant(left) and _constant(right):
         return RatioInterval(ratio, Interval(ratio, ratio))
     slopes = (1 / float(right.mean()), ratio / float(right.mean()))
-    interval = _bootstrap((left, right), slopes, lambda x, y, axis: np.mean(x, axis=axis) / np.mean(y, axis=axis))
-    return RatioInterval(ratio, interval)
+    if min(len(left), len(right)) < FEWEST_FOR_BOOTSTRAP:
+        if ratio <= 0:
+            return None
+        spread = _spread((left, right), slopes)
+        reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, spread.freedom)) * spread.error / ratio
+        return RatioInterval(ratio, Interval(ratio * math.exp(-reach), ratio * math.exp(reach)))
+    low, high = _bootstrap((left, right), slopes, lambda x, y, axis: _means(x, axis) / _means(y, axis))
+    return RatioInterval(ratio, Interval(float(low), float(high)))
 
 
 def compare(a: Sequence[float], b: Sequence[float], planned: int | None = None) -> Comparison:
@@ -233,8 +280,8 @@ def difference_shown(adjusted_p: float | None, mann_whitney_p: float | None) -> 
     """Whether a comparison shows a difference: ``adjusted_p``, Welch's p-value after :func:`holm` over the whole family, is below
     0.05, and the ranks alone do not contradict it (``mann_whitney_p``, not corrected, is below 0.05 as well).
 
-    The second condition keeps a few extreme runs from deciding, and rests on no distribution; it also means that fewer than four
-    runs a side never show anything. None, where no test could be made, shows none.
+    The second condition keeps a few extreme runs from deciding, and rests on no distribution; it also means that three runs a
+    side never show anything. None, where no test could be made, shows none.
     """
     if adjusted_p is None or mann_whitney_p is None:
         return False
@@ -242,13 +289,14 @@ def difference_shown(adjusted_p: float | None, mann_whitney_p: float | None) -> 
 
 
 def _constant(data: npt.NDArray[np.float64]) -> bool:
-    """All the same but for rounding."""
-    return bool(np.ptp(data) <= 4 * np.finfo(np.float64).eps * np.abs(data).max())
+    """All the same but for rounding: nothing here is measured to twelve digits."""
+    return bool(np.ptp(data) <= 1e-12 * np.abs(data).max())
 
 
 def _welch_p(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64], planned: int | None) -> float:
     first = (_first(left, planned), _first(right, planned))
-    if (len(first[0]), len(first[1])) == (len(left), len(right)):
+    # SciPy warns of a side without any spread, for which the formula holds all the same.
+    if (len(first[0]), len(first[1])) == (len(left), len(right)) and not (_constant(left) or _constant(right)):
         return float(stats.ttest_ind(left, right, equal_var=False).pvalue)
     errors = [float(spread.var(ddof=1)) / len(all_of) for spread, all_of in zip(first, (left, right), strict=True)]
     freedom = sum(errors) ** 2 / sum(e**2 / (len(spread) - 1) for e, spread in zip(errors, first, strict=True))
@@ -266,27 +314,53 @@ def _effect_name(size: float, limits: Sequence[float]) -> str:
     return EFFECT_NAMES[sum(abs(size) >= limit for limit in limits)]
 
 
-def _expanded_confidence(samples: Sequence[npt.NDArray[np.float64]], slopes: Sequence[float]) -> float:
-    """The confidence to ask of a bootstrap for an interval as wide as Student's t makes it (Hesterberg, 2015), and no more than the
-    outermost resamples can give. ``slopes`` says how much the statistic moves with the mean of each sample; the degrees of
-    freedom of more than one are Welch's (Satterthwaite, 1946)."""
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """The standard error of a statistic, its degrees of freedom, and how many times too narrow a bootstrap takes it for."""
+
+    error: float
+    freedom: float
+    narrowness: float
+
+
+def _spread(samples: Sequence[npt.NDArray[np.float64]], slopes: Sequence[float]) -> _Spread:
+    """``slopes`` says how much the statistic moves with the mean of each sample (delta method); the degrees of freedom of more
+    than one are Welch's (Satterthwaite, 1946)."""
     n = np.array([len(sample) for sample in samples])
-    errors = np.array([(slope * sample.std(ddof=1)) ** 2 for sample, slope in zip(samples, slopes, strict=True)]) / n
-    errors /= errors.sum()
-    freedom = 1 / (errors**2 / (n - 1)).sum()
-    narrowness = math.sqrt(1 / (errors * (n - 1) / n).sum())
-    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * narrowness
+    variances = np.array([(slope * sample.std(ddof=1)) ** 2 for sample, slope in zip(samples, slopes, strict=True)]) / n
+    shares = variances / variances.sum()
+    return _Spread(
+        error=math.sqrt(variances.sum()),
+        freedom=float(1 / (shares**2 / (n - 1)).sum()),
+        narrowness=math.sqrt(1 / (shares * (n - 1) / n).sum()),
+    )
+
+
+def _expanded_confidence(samples: Sequence[npt.NDArray[np.float64]], slopes: Sequence[float]) -> float:
+    """The confidence to ask of a bootstrap for an interval as wide as Student's t makes it (Hesterberg, 2015), and no more than
+    the outermost resamples can give."""
+    spread = _spread(samples, slopes)
+    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, spread.freedom)) * spread.narrowness
     return min(2 * float(stats.norm.cdf(quantile)) - 1, 1 - 2 / RESAMPLES)
 
 
-def _bootstrap(samples: tuple[npt.NDArray[np.float64], ...], slopes: Sequence[float], statistic: Any) -> Interval:
+def _means(samples: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+    """In memory as for one measure alone, so that NumPy adds in the same order and rounds alike for one and for many."""
+    means: npt.NDArray[np.float64] = np.ascontiguousarray(samples).mean(axis=axis)
+    return means
+
+
+def _bootstrap(samples: tuple[npt.NDArray[np.float64], ...], slopes: Sequence[float], statistic: Any) -> tuple[Any, Any]:
+    """The ends of the interval. A single sample may hold many measures as rows, each of which gets its own."""
     result = stats.bootstrap(
         samples,
         statistic,
         n_resamples=RESAMPLES,
-        confidence_level=_expanded_confidence(samples, slopes),
+        batch=max(1, VALUES_AT_ONCE // samples[0].size),
+        confidence_level=_expanded_confidence([np.atleast_2d(sample)[0] for sample in samples], slopes),
         method="BCa",
         vectorized=True,
+        axis=-1,
         rng=np.random.default_rng(SEED),
     )
-    return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
+    return result.confidence_interval.low, result.confidence_interval.high

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.flags import FlagCode, Severity, is_valid, run_flags
 from benchmarks.labs import Lab
 from benchmarks.model import RunResult, Scenario
+from benchmarks.monitoring.board import NO_BOARD, Board
 from benchmarks.progress import Display
 from benchmarks.results import ResultSet, samples_frame
 from benchmarks.runner import RecordedRun, Runner, RunSpec
@@ -89,19 +90,28 @@ def wants_another_run(results: Sequence[RunResult], headline: str, runs: int, ma
 class Suite:
     """Makes all runs of a plan and stores each as it ends."""
 
-    def __init__(self, plan: SuitePlan, scenarios: Sequence[Scenario], lab: Lab, results: ResultSet, display: Display) -> None:
+    def __init__(
+        self,
+        plan: SuitePlan,
+        scenarios: Sequence[Scenario],
+        lab: Lab,
+        results: ResultSet,
+        display: Display,
+        board: Board = NO_BOARD,
+    ) -> None:
         self._plan = plan
         self._scenarios = scenarios
         self._lab = lab
         self._results = results
         self._display = display
+        self._board = board
         self._made = [stored.result for stored in results.stored_runs()]
 
     def execute(self) -> None:
         """Make the runs that the result set does not hold yet. Its tables are written before the first as well: a suite that was
         killed may have left them behind its runs."""
         self._results.write_tables()
-        with Runner(self._lab, self._display) as runner:
+        with Runner(self._lab, self._board.beside(self._display)) as runner:
             for scenario in self._scenarios:
                 for repetition in range(1, self._plan.max_runs + 1):
                     for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
@@ -147,8 +157,10 @@ class Suite:
             warmup_s=plan.warmup_s,
             timeout_s=plan.run_timeout_s,
         )
+        self._board.begin_run(scenario.name, spec.framework, spec.variant, spec.run, repetition, max(made, self._total()))
         recorded = runner.make(spec)
         result = result_of(recorded, entry.name)
+        self._board.end_run(result.valid)
         self._results.store_run(result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded))
         self._results.write_tables()
         self._made.append(result)
@@ -184,7 +196,11 @@ def outcome_text(result: RunResult, scenario: Scenario) -> str:
     if invalid:
         return "; ".join(map(str, invalid))
     known = ((heading, result.measures.get(name)) for name, heading in scenario.summary.items())
-    return ", ".join(f"{heading} {value:,.4g}" for heading, value in known if value is not None)
+    return ", ".join(f"{heading} {_short(value)}" for heading, value in known if value is not None)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def record_of(recorded: RecordedRun) -> dict[str, Any]:

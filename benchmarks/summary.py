@@ -1,6 +1,5 @@
 """The table that ends a benchmark in the terminal."""
 
-import math
 from collections.abc import Sequence
 
 from rich import box
@@ -24,7 +23,8 @@ def _cell(values: Sequence[float]) -> str:
     description = describe(values)
     if description.mean is None:
         return "-"
-    places = max(0, 2 - math.floor(math.log10(abs(description.mean)))) if description.mean else 0
+    exponent = int(f"{description.mean:.2e}".partition("e")[2])
+    places = max(0, 2 - exponent) if description.mean else 0
     mean = f"{description.mean:,.{places}f}"
     if description.interval is None:
         return mean
@@ -60,17 +60,22 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
 
 
 def print_summary(console: Console, results: ResultSet, scenarios: Sequence[Scenario]) -> None:
-    """A table per scenario, what is to be said against its runs, and where everything is."""
+    """A table per scenario, what is to be said against its runs, the worst first, and what to do about it; and where all is."""
+    severities = list(Severity)
     for scenario in scenarios:
         mine = results.rows(scenario.name)
         console.print()
         console.print(summary_table(scenario, mine))
-        lines = [(f, r) for r in mine for f in r.flags]
+        lines = sorted(((f, r) for r in mine for f in r.flags), key=lambda line: severities.index(line[0].code.severity))
         for flag, result in lines[:FLAGS_SHOWN]:
             style = STYLES[flag.code.severity]
             line = Text(f"{result.variant} #{result.repetition} {flag}", style)
             console.print(line, soft_wrap=not console.is_terminal)
         if len(lines) > FLAGS_SHOWN:
-            console.print(f"... and {len(lines) - FLAGS_SHOWN} more; all are in the CSV")
+            console.print(f"... and {len(lines) - FLAGS_SHOWN} more; all are in {scenario.name}_stats.json")
+        for code in dict.fromkeys(flag.code for flag, _ in lines):
+            console.print(
+                Text.assemble((f"{code.code}: ", STYLES[code.severity]), code.advice), soft_wrap=not console.is_terminal
+            )
     console.print()
     console.print(Text(f"Results: {results.path}"), soft_wrap=True)

@@ -96,7 +96,8 @@ class PairComparison:
 
     ``ratio`` is the mean of ``a`` over the mean of ``b``. ``holm_p`` is Welch's p-value after Holm's correction over the whole
     family (:func:`benchmarks.analysis.comparison.compare_pairs` states it); ``shown`` is what
-    :func:`benchmarks.statistics.difference_shown` says of it. None wherever the number of runs or the values do not allow a figure.
+    :func:`benchmarks.statistics.difference_shown` says of it, with four runs a side or more. None wherever the number of
+    runs or the values do not allow a figure.
     """
 
     measure: str
@@ -150,7 +151,7 @@ class ScenarioAnalysis:
     family_size: int
     """How many tests the correction of ``comparisons`` took account of."""
     compared_measures: tuple[str, ...]
-    """Headline first, then those of the summary."""
+    """Headline first, then those of the summary; without shares of the control's mean of another of them."""
 
     def ranked(self) -> tuple[VariantAnalysis, ...]:
         """The variants by the headline's mean, best first; those without one last."""

@@ -9,6 +9,8 @@ queuelab.role        ``worker`` or ``producer``: the service is a node
 queuelab.framework   the framework of a node
 queuelab.variant     the variant of a worker node
 queuelab.groups      groups that the service belongs to, separated by commas; a group can be brought up by itself
+queuelab.metrics     ``true`` where Prometheus scrapes the service; every node is scraped without it
+queuelab.title       on a producer: what the dashboard of its framework is called; without it there is none of its own
 ==================== ==========================================================================================================
 """
 
@@ -35,6 +37,8 @@ STOP_TIMEOUT_S = 5
 LOG_TAIL_LINES = 15
 
 REDIS_SERVICE, REDIS_PORT = "redis", 6379
+PROMETHEUS_SERVICE, PROMETHEUS_PORT = "prometheus", 9090
+GRAFANA_SERVICE, GRAFANA_PORT = "grafana", 3000
 MOCK_API_SERVICE, MOCK_API_PORT = "mock-api", 8080
 AGENT_PORT = 8000
 
@@ -55,6 +59,8 @@ class Service:
     role: str
     framework: str
     variant: str
+    has_metrics: bool = False
+    """Whether Prometheus scrapes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ def _service(name: str, definition: Mapping[str, Any], variable_of: Mapping[str,
         role=labels.get(f"{_LABEL}role", ""),
         framework=labels.get(f"{_LABEL}framework", ""),
         variant=labels.get(f"{_LABEL}variant", ""),
+        has_metrics=f"{_LABEL}role" in labels or labels.get(f"{_LABEL}metrics") == "true",
     )
 
 
@@ -257,6 +264,26 @@ class Compose:
             else:
                 report.append(ServiceHealth(name, container.running, container.healthy, container.condition))
         return report
+
+    def published_url(self, service: str, port: int) -> str | None:
+        """Where a service's port is published; None where the service is not up."""
+        container = self.containers().get(service)
+        if container is None or not container.running or port not in container.ports:
+            return None
+        return f"http://127.0.0.1:{container.ports[port]}"
+
+    def addresses(self) -> dict[str, str]:
+        """The running services by their IP addresses on the lab's network."""
+        ids = self._output("ps", "--quiet").split()
+        if not ids:
+            return {}
+        done = subprocess.run([self._command(())[0], "inspect", *ids], check=False, capture_output=True, text=True)
+        self._checked(done)
+        found = {}
+        for row in json.loads(done.stdout):
+            for network in row["NetworkSettings"]["Networks"].values():
+                found[network["IPAddress"]] = row["Config"]["Labels"]["com.docker.compose.service"]
+        return found
 
     def _tails_of_unhealthy(self, names: Collection[str]) -> str:
         containers = self.containers()

@@ -25,7 +25,9 @@ class Shape(enum.StrEnum):
     """How a series is drawn."""
 
     LINE = "line"
-    """With a band from ``low`` to ``high`` along y."""
+    """With a mark here and there, and a band from ``low`` to ``high`` along y."""
+    SOLID = "solid"
+    """A line alone in its panel, which needs no style of its own."""
     POINTS = "points"
     """With intervals from ``low`` to ``high`` along x."""
     BARS = "bars"

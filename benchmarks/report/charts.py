@@ -11,12 +11,14 @@ from benchmarks.analysis.model import Analysis, MeasureDescription, ScenarioAnal
 from benchmarks.model import Direction
 from benchmarks.report.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, Span, tail_position
 from benchmarks.report.recorded import LEVELS, Floats, PhaseCurve, RampCurve, RunCurves
-from benchmarks.report.style import MARKS, Mark
+from benchmarks.report.style import Mark
 from benchmarks.report.words import number, percent
 
 OPEN_LOOPS = frozenset({"paced", "ramp"})
 TIMED_LOADS = OPEN_LOOPS | {"burst"}
 """The loads in which tasks have a due time of their own: only there a latency says something."""
+SAME_RATE = 0.02
+"""Rates that are no further apart are given as one."""
 KEPT_UP = 0.95
 """The knee of a ramp: the last rate before what ends stays below this share of what is offered."""
 
@@ -80,11 +82,11 @@ def _rates(data: ScenarioData) -> Iterator[Chart]:
     absolute = dict.fromkeys([analysis.headline, *(name for name in analysis.summary if name.endswith("_per_s"))])
     shares = [name for name in data.shares if any(v.measures[name].mean is not None for v in data.drawn())]
     panels = [_share_panel(data, name) for name in shares] + [_measure_panel(data, name) for name in absolute]
-    control = f" The shares are of the mean of the control, {data.control}." if shares else ""
+    control = f" The control, {data.control}, is what the shares are of: its mean is 100 %." if shares else ""
     yield Chart(
         name="throughput",
         title="Throughput" if analysis.headline.endswith("_per_s") else "Headline and rates",
-        caption="Means over the valid runs with their 95 % bootstrap intervals; small dots are single runs." + control,
+        caption="Means over the valid runs with their 95 % intervals; small dots are single runs." + control,
         panels=tuple(panel for panel in panels if panel.series),
     )
 
@@ -99,8 +101,8 @@ def _share_panel(data: ScenarioData, name: str) -> Panel:
             words = (percent(found.mean),)
             series.append(Series(variant.name, Shape.BARS, mean, [variant.name], low, high, words=words))
     return Panel(
-        title=f"{heading(data.analysis, name)}, {heading(data.analysis, data.shares[name])}",
-        x=Axis("% of control", Scale.LINEAR, from_zero=True),
+        title=f"{heading(data.analysis, data.shares[name])}, share of {data.control}",
+        x=Axis(f"% of {data.control}", Scale.LINEAR, from_zero=True),
         y=_variant_axis(data),
         series=tuple(series),
     )
@@ -146,7 +148,7 @@ def _latency_percentiles(data: ScenarioData) -> Iterator[Chart]:
         caption="End to end, from the intended send time to the end of the task's body. The line is the median over the valid "
         "runs of each run's percentile, the band reaches from the least to the greatest run. A line ends where a run has too few "
         "tasks to say more.",
-        panels=_latency_panels(data, Axis("percentile", Scale.TAIL), Axis("ms", Scale.LOG), series),
+        panels=_latency_panels(data, Axis("percentile", Scale.TAIL), Axis("end to end, ms", Scale.LOG), series),
     )
 
 
@@ -158,7 +160,7 @@ def _cumulative(data: ScenarioData) -> Iterator[Chart]:
         name="latency-distribution",
         title="Distribution of latency",
         caption="The share of tasks that ended within a time, end to end; per variant the median over its valid runs.",
-        panels=_latency_panels(data, Axis("ms", Scale.LOG), Axis("% of tasks", Scale.LINEAR, from_zero=True), series),
+        panels=_latency_panels(data, Axis("end to end, ms", Scale.LOG), Axis("% of tasks", Scale.LINEAR, from_zero=True), series),
     )
 
 
@@ -181,8 +183,9 @@ def _phase_title(data: ScenarioData, phase: str) -> str:
     rates = [r for v in data.drawn() for p in data.phase_runs(v.name, phase) if p.load == "paced" and (r := p.offered_per_s)]
     if not rates:
         return f"phase {phase}"
-    low, high = number(min(rates)), number(max(rates))
-    return f"phase {phase}: {low} tasks/s" if low == high else f"phase {phase}: {low} to {high} tasks/s"
+    if max(rates) - min(rates) < SAME_RATE * max(rates):
+        return f"phase {phase}: {number(float(np.median(rates)))} tasks/s"
+    return f"phase {phase}: {number(min(rates))} to {number(max(rates))} tasks/s"
 
 
 def _rate_latency(data: ScenarioData) -> Iterator[Chart]:
@@ -197,10 +200,11 @@ def _rate_latency(data: ScenarioData) -> Iterator[Chart]:
             Panel(title, Axis("tasks offered a second", Scale.LOG), Axis(f"{title}, ms", Scale.LOG), tuple(series)),
         )
     knee = f" The knee of a ramp is the last rate before fewer than {percent(KEPT_UP)} of the tasks offered ended in time."
+    caption = "End to end latency at each rate that was offered; medians over the valid runs."
     yield Chart(
         name="rate-latency",
         title="Rate against latency",
-        caption="End to end latency at each rate that was offered; medians over the valid runs." + (knee * ("ramp" in data.loads())),
+        caption=caption + knee if "ramp" in data.loads() else caption,
         panels=tuple(panel for panel in panels if panel.series),
     )
 
@@ -246,7 +250,7 @@ def knee_of(ramp: RampCurve) -> int | None:
 
 
 _MEMORY = {"idle": "memory_idle_pss_mb", "peak": "memory_peak_pss_mb", "after": "memory_after_pss_mb"}
-_MEMORY_MARKS = {"idle": MARKS[0], "peak": Mark("|", "line-ns-open"), "after": MARKS[3]}
+_MEMORY_MARKS = {"idle": Mark("o", "circle-open"), "peak": Mark("|", "line-ns-open"), "after": Mark("x", "x-thin-open")}
 
 
 def _memory(data: ScenarioData) -> Iterator[Chart]:
@@ -261,15 +265,15 @@ def _memory(data: ScenarioData) -> Iterator[Chart]:
     yield Chart(
         name="memory",
         title="Memory of the worker",
-        caption="PSS of the worker's whole process tree: warm and idle before the first load, at its peak, and after the last "
-        "drain. Means over the valid runs with their 95 % intervals.",
+        caption="PSS of the worker's whole process tree: warm and idle before the first load (circle), at its peak (bar), and "
+        "after the last drain (cross). Means over the valid runs with their 95 % intervals.",
         panels=(Panel("", Axis("PSS, MB", Scale.LINEAR, from_zero=True), _variant_axis(data), tuple(series)),) if series else (),
     )
 
 
 def _heat_map(data: ScenarioData) -> Iterator[Chart]:
     analysis = data.analysis
-    judged = [name for name in analysis.summary if name in analysis.better]
+    judged = [name for name in analysis.summary if name in analysis.better and name not in data.shares]
     measures = [name for name in judged if any(v.measures[name].mean is not None for v in data.drawn())]
     means = np.array([[_or_nan(v.measures[name].mean) for name in measures] for v in data.drawn()])
     if not measures:
@@ -336,7 +340,7 @@ def _timeline(variant: str, run: RunCurves) -> Chart:
                 title="",
                 x=Axis("s", Scale.LINEAR),
                 y=Axis(title, Scale.LINEAR, from_zero=True),
-                series=(Series(variant, Shape.LINE, x, y),),
+                series=(Series(variant, Shape.SOLID, x, y),),
                 spans=spans,
             )
             for title, x, y in rows

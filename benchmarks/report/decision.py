@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.analysis.model import MeasureDescription, PairComparison, ScenarioAnalysis
-from benchmarks.report.words import from_to, number, p_value
+from benchmarks.report.words import from_to, number, p_value, percent
 from benchmarks.statistics import Interval
+
+_TIMES = 2
+"""From here on a ratio is given as such, below as the difference in percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,12 @@ class Answer:
     variant: str
     tied: tuple[str, ...]
     """The other variants against which no difference was shown."""
+    tested: bool
+    """Whether there were runs enough to test it against any."""
     margin: str
+    """How much better it is than the best of the others that are shown to be worse, in words; empty where there is none."""
+    pair: PairComparison | None
+    """What the margin is from."""
     sureness: str
     sure: bool
     """Whether a difference was shown against every other variant."""
@@ -46,6 +54,7 @@ def _answer(scenario: ScenarioAnalysis, measure: str, control: str | None) -> An
     comparisons = {other: scenario.comparison(measure, best, other) for other in others}
     tied = tuple(name for name, found in comparisons.items() if found is None or not found.shown)
     beaten = [name for name in others if name not in tied]
+    pair = comparisons[beaten[0]] if beaten else None
     return Answer(
         scenario=scenario,
         measure=measure,
@@ -53,24 +62,34 @@ def _answer(scenario: ScenarioAnalysis, measure: str, control: str | None) -> An
         best=scenario.variants[best].measures[measure],
         variant=best,
         tied=tied,
-        margin=_margin(best, beaten[0] if beaten else None, comparisons),
+        tested=any(found is not None and found.holm_p is not None for found in comparisons.values()),
+        margin="" if pair is None else _margin(pair, best),
+        pair=pair,
         sureness=_sureness(comparisons, tied, scenario.family_size),
         sure=bool(others) and not tied,
         control=means.get(control) if control is not None and control != best else None,
     )
 
 
-def _margin(best: str, runner_up: str | None, comparisons: dict[str, PairComparison | None]) -> str:
-    """The ratio to the best of those that are shown to be worse."""
-    comparison = None if runner_up is None else comparisons[runner_up]
-    if comparison is None or not comparison.ratio:
+def _margin(pair: PairComparison, best: str) -> str:
+    """From the ratio of the greater mean to the less, which is easier to read than its inverse."""
+    other = pair.b if pair.a == best else pair.a
+    ratio, interval = pair.ratio, pair.interval
+    if not ratio or ratio < 0:
         return ""
-    ratio, interval = comparison.ratio, comparison.interval
-    if comparison.a != best:
+    comparative = "more than" if (ratio > 1) == (pair.a == best) else "less than"
+    if ratio < 1:
         ratio = 1 / ratio
         interval = None if interval is None or interval.low <= 0 else Interval(1 / interval.high, 1 / interval.low)
-    ends = f" ({from_to(interval)})" if interval is not None else ""
-    return f"{number(ratio)} × {runner_up}{ends}"
+    if ratio >= _TIMES:
+        ends = f" ({from_to(interval)})" if interval is not None else ""
+        return f"{number(ratio)} times {'as much as' if comparative == 'more than' else comparative} {other}{ends}"
+    if comparative == "more than":
+        shares = [ratio - 1, *((interval.low - 1, interval.high - 1) if interval else ())]
+    else:
+        shares = [1 - 1 / ratio, *((1 - 1 / interval.low, 1 - 1 / interval.high) if interval else ())]
+    ends = f" ({number(100 * shares[1])} to {percent(shares[2])})" if interval is not None else ""
+    return f"{percent(shares[0])} {comparative} {other}{ends}"
 
 
 def _sureness(comparisons: dict[str, PairComparison | None], tied: tuple[str, ...], tests: int) -> str:
@@ -78,10 +97,10 @@ def _sureness(comparisons: dict[str, PairComparison | None], tied: tuple[str, ..
         return "nothing to compare it with"
     untested = [name for name in tied if (found := comparisons[name]) is None or found.holm_p is None]
     if len(untested) == len(comparisons):
-        return "not tested: too few runs"
+        return "too few runs"
     if tied:
         shown = len(comparisons) - len(tied)
         return f"no difference shown against {len(tied)} of {len(tied) + shown}"
     highest = max(p for found in comparisons.values() if found is not None and (p := found.holm_p) is not None)
     sign = "" if highest < 0.001 else "at most "
-    return f"shown against every other: p {sign}{p_value(highest)}, corrected for {tests} tests"
+    return f"against every other: p {sign}{p_value(highest)}, corrected for {tests} tests"

@@ -12,16 +12,20 @@ from plotly.subplots import make_subplots
 
 from benchmarks.report.chart import TAIL_TICKS, Axis, Chart, HeatMap, Panel, Scale, Series, Shape
 from benchmarks.report.recorded import Floats
-from benchmarks.report.style import Style
+from benchmarks.report.style import SHADE_INK, SHADES, Style
+from benchmarks.report.words import number
 
 _ROW_HEIGHT, _PANEL_HEIGHT, _STACKED_HEIGHT = 34, 360, 140
+_ROOM_FOR_WORDS = 1.2
+_MARKS_A_LINE = 9
+_FEW_DECADES = 3
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 _MARGIN = {"l": 8, "r": 16, "t": 40, "b": 8}
 
 
 def figures(chart: Chart, styles: Mapping[str, Style], frameworks: Mapping[str, str]) -> list[str]:
-    """The chart as JSON documents ``{data, layout, config}`` for ``Plotly.newPlot``: one for each panel, or one for all that share
-    an axis. Every trace names in ``meta`` the framework that it belongs to, for the page's filter; the traces of a heat map name
+    """The chart as JSON documents ``{figure: {data, layout}, config}`` for plotly.js: one for each panel, or one for all that
+    share an axis. Every trace names in ``meta`` the framework that it belongs to, for the page's filter; that of a heat map names
     those of its rows."""
     if chart.heat_map is not None:
         return [_json(_heat_map(chart.heat_map, frameworks))]
@@ -31,9 +35,9 @@ def figures(chart: Chart, styles: Mapping[str, Style], frameworks: Mapping[str, 
 
 
 def _json(figure: go.Figure) -> str:
-    figure.update_layout(showlegend=False, margin=_MARGIN, hovermode="closest", template=None)
-    document: dict[str, Any] = figure.to_plotly_json()
-    whole = go.Figure(document).to_json()
+    margin = _MARGIN if figure.layout.title.text else _MARGIN | {"t": 28}
+    figure.update_layout(showlegend=False, margin=margin, hovermode="closest", template=None)
+    whole = figure.to_json()
     assert whole is not None
     return f'{{"figure":{whole},"config":{json.dumps(_CONFIG)}}}'
 
@@ -43,9 +47,12 @@ def _single(panel: Panel, styles: Mapping[str, Style], frameworks: Mapping[str, 
     for series in panel.series:
         for trace in _traces(series, styles[series.variant], frameworks[series.variant]):
             figure.add_trace(trace)
-    figure.update_xaxes(**_axis(panel.x))
-    figure.update_yaxes(**_axis(panel.y))
+    figure.update_xaxes(**_axis(panel.x, _along([series.x for series in panel.series])))
+    figure.update_yaxes(**_axis(panel.y, _along([series.y for series in panel.series])))
     rows = len(panel.y.categories)
+    if any(series.words for series in panel.series) and panel.x.from_zero:
+        ends = [float(np.max(series.x if series.high is None else np.maximum(series.x, series.high))) for series in panel.series]
+        figure.update_xaxes(range=[0, _ROOM_FOR_WORDS * max(ends)])
     figure.update_layout(title={"text": _text(panel.title), "font": {"size": 14}, "x": 0, "xref": "container", "pad": {"l": 8}})
     figure.update_layout(height=max(200, rows * _ROW_HEIGHT + 110) if rows else _PANEL_HEIGHT)
     return figure
@@ -57,15 +64,15 @@ def _stacked(panels: Sequence[Panel], styles: Mapping[str, Style], frameworks: M
         for series in panel.series:
             for trace in _traces(series, styles[series.variant], frameworks[series.variant]):
                 figure.add_trace(trace, row, 1)
-        figure.update_yaxes(row=row, col=1, **_axis(panel.y))
-    figure.update_xaxes(row=len(panels), col=1, **_axis(panels[-1].x))
-    for number, span in enumerate(panels[0].spans):
+        figure.update_yaxes(row=row, col=1, **_axis(panel.y, _along([series.y for series in panel.series])))
+    figure.update_xaxes(row=len(panels), col=1, **_axis(panels[-1].x, _along([series.x for series in panels[-1].series])))
+    for place, span in enumerate(panels[0].spans):
         figure.add_shape(
             type="rect",
             layer="below",
             line_width=0,
             fillcolor="#8a94a0",
-            opacity=0.16 if number % 2 == 0 else 0.05,
+            opacity=0.16 if place % 2 == 0 else 0.05,
             x0=span.begin,
             x1=span.end,
             y0=0,
@@ -89,10 +96,15 @@ def _traces(series: Series, style: Style, framework: str) -> list[go.Scatter | g
     line = {"color": style.colour, "dash": style.dash.plotly, "width": 2}
     match series.shape:
         case Shape.LINE:
-            drawn: list[go.Scatter | go.Bar] = [go.Scatter(x=x, y=y, mode="lines", line=line, **common)]
+            known = np.isfinite(series.x) & np.isfinite(np.asarray(series.y, np.float64))
+            marker = {"symbol": mark, "size": 7, "color": style.colour, "maxdisplayed": _MARKS_A_LINE}
+            whole: dict[str, Any] = {"x": x[known], "y": y[known], "mode": "lines+markers", "line": line, "marker": marker}
+            drawn: list[go.Scatter | go.Bar] = [go.Scatter(**whole, **common)]
             if series.low is not None and series.high is not None:
                 drawn.insert(0, _band(series.x, series.low, series.high, style, meta))
             return drawn
+        case Shape.SOLID:
+            return [go.Scatter(x=x, y=y, mode="lines", line={"color": style.colour, "width": 2}, **common)]
         case Shape.JOINED:
             marker = {"symbol": mark, "size": 9, "color": style.colour}
             return [go.Scatter(x=x, y=y, mode="lines+markers", line=line, marker=marker, **common)]
@@ -100,9 +112,20 @@ def _traces(series: Series, style: Style, framework: str) -> list[go.Scatter | g
             marker = {"size": 5, "color": style.colour, "opacity": 0.45}
             return [go.Scatter(x=x, y=y, mode="markers", marker=marker, **common)]
         case Shape.BARS:
-            words = {"text": [_text(word) for word in series.words], "textposition": "outside", "cliponaxis": False}
+            ends = _numbers(series.x if series.high is None else np.maximum(series.x, series.high))
+            words = [f" {_text(word)}" for word in series.words]
             return [
-                go.Bar(x=x, y=y, orientation="h", marker={"color": style.colour}, error_x=_error(series, None), **words, **common)
+                go.Bar(x=x, y=y, orientation="h", marker={"color": style.colour}, error_x=_error(series, None), **common),
+                go.Scatter(
+                    x=ends,
+                    y=y,
+                    mode="text",
+                    text=words,
+                    textposition="middle right",
+                    cliponaxis=False,
+                    hoverinfo="skip",
+                    **common,
+                ),
             ]
         case Shape.POINTS:
             marker = {"symbol": mark, "size": 11, "color": style.colour, "line": {"width": 2, "color": style.colour}}
@@ -140,19 +163,31 @@ def _error(series: Series, colour: str | None) -> dict[str, Any]:
     return error if colour is None else error | {"color": colour}
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: Axis, values: Floats) -> dict[str, Any]:
     described: dict[str, Any] = {"title": {"text": _text(axis.title), "standoff": 8}, "automargin": True}
     match axis.scale:
         case Scale.LOG:
-            return described | {"type": "log", "exponentformat": "none"}
+            return described | {"type": "log", **_log_ticks(values)}
         case Scale.TAIL:
-            ticks = {"tickvals": list(TAIL_TICKS.values()), "ticktext": [f"{label} %" for label in TAIL_TICKS]}
+            ticks = {"tickvals": list(TAIL_TICKS.values()), "ticktext": list(TAIL_TICKS), "tickangle": 0}
             return described | {"type": "linear", "tickmode": "array", "rangemode": "tozero", "minallowed": 0, **ticks}
         case Scale.CATEGORY:
             names = [_text(name) for name in axis.categories]
             return described | {"type": "category", "categoryorder": "array", "categoryarray": names, "autorange": "reversed"}
         case Scale.LINEAR:
-            return described | {"type": "linear", "rangemode": "tozero" if axis.from_zero else "normal"}
+            numbers = {"exponentformat": "none", "separatethousands": True}
+            return described | {"type": "linear", "rangemode": "tozero" if axis.from_zero else "normal", **numbers}
+
+
+def _log_ticks(values: Floats) -> dict[str, Any]:
+    """Decades, or 1-2-5 where there are few of them."""
+    known = values[np.isfinite(values) & (values > 0)]
+    if not len(known):
+        return {}
+    first, last = int(np.floor(np.log10(known.min()))), int(np.ceil(np.log10(known.max())))
+    steps = (1, 2, 5) if last - first <= _FEW_DECADES else (1,)
+    ticks = [step * 10.0**decade for decade in range(first, last + 1) for step in steps]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
 
 
 def _heat_map(heat_map: HeatMap, frameworks: Mapping[str, str]) -> go.Figure:
@@ -165,7 +200,8 @@ def _heat_map(heat_map: HeatMap, frameworks: Mapping[str, str]) -> go.Figure:
             text=[[_text(word) for word in row] for row in heat_map.words],
             texttemplate="%{text}",
             hovertemplate="%{y}<br>%{x}: %{text}<extra></extra>",
-            colorscale="Cividis",
+            colorscale=[list(step) for step in zip((0, 0.5, 1), SHADES, strict=True)],
+            textfont={"color": SHADE_INK},
             zmin=0,
             zmax=1,
             xgap=2,
@@ -178,6 +214,12 @@ def _heat_map(heat_map: HeatMap, frameworks: Mapping[str, str]) -> go.Figure:
     figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
     figure.update_layout(height=len(heat_map.variants) * _ROW_HEIGHT + 120)
     return figure
+
+
+def _along(parts: Sequence[Floats | Sequence[str]]) -> Floats:
+    """All the numbers along an axis; none along one of categories."""
+    numbers = [part for part in parts if isinstance(part, np.ndarray)]
+    return np.concatenate(numbers) if numbers else np.zeros(0)
 
 
 def _numbers(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -11,26 +11,34 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from benchmarks.analysis.model import Analysis, NamedWarning, ScenarioAnalysis, TargetKind, TargetResult, TargetState, VariantAnalysis
+from benchmarks.analysis.model import (
+    Analysis,
+    MeasureDescription,
+    NamedWarning,
+    PairComparison,
+    ScenarioAnalysis,
+    TargetKind,
+    TargetState,
+)
+from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS
 from benchmarks.flags import Severity
-from benchmarks.model import RunResult
 from benchmarks.report import words
 from benchmarks.report.chart import Chart
 from benchmarks.report.charts import heading
-from benchmarks.report.decision import Answer, answers
+from benchmarks.report.decision import answers
 from benchmarks.report.interactive import figures
 from benchmarks.report.style import DASHES, Style
-from benchmarks.results import csv_columns
+from benchmarks.statistics import BOOTSTRAP
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
 class WarningGroup:
-    """The same warning, of as many subjects as raised it."""
+    """The same warning, as often as it was raised: what was seen, and of which subjects."""
 
     first: NamedWarning
-    subjects: tuple[str, ...]
+    seen: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +58,23 @@ class ScenarioView:
     analysis: ScenarioAnalysis
     anchor: str
     csv: str
-    positions: Mapping[str, int]
-    """The column of each measure in the CSV, from 1 (RFC 7111)."""
+    described_rows: Mapping[tuple[str, str], int]
+    """The row of each variant and measure in the table of all means. Rows count from 1, the header included (RFC 7111)."""
+    pair_rows: Mapping[tuple[str, str, str], int]
+    """The row of each measure and pair in the table of all comparisons."""
     run_rows: Mapping[int, int]
-    """The row of each run in it, from 1, the header included."""
+    """The row of each run in the scenario's CSV."""
     charts: tuple[ChartView, ...]
     timelines: Mapping[str, ChartView]
     warnings: tuple[WarningGroup, ...]
 
-    def link(self, measure: str) -> str:
-        """Where a measure's values are."""
-        return f"{self.csv}#col={self.positions[measure]}"
+    def link(self, variant: str, measure: str) -> str:
+        """Where the mean is."""
+        return f"{MEASURES}#row={self.described_rows[variant, measure]}"
+
+    def pair_link(self, pair: PairComparison) -> str:
+        """Where a comparison is."""
+        return f"{PAIRS}#row={self.pair_rows[pair.measure, pair.a, pair.b]}"
 
     def run_link(self, run: int) -> str:
         """Where a run is."""
@@ -73,19 +87,39 @@ class ScenarioView:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """What else lies in the result set, by file name relative to it; what is not there has no link."""
+    """What else lies in the result set, by file name relative to it."""
 
-    comparisons: str | None
-    warnings: str | None
-    targets: str | None
     pictures: frozenset[str]
     profiles: tuple[str, ...]
 
 
-def scenario_view(
-    scenario: ScenarioAnalysis, charts: Sequence[Chart], styles: Mapping[str, Style], linked: Linked
+def scenario_views(
+    analysis: Analysis, charts: Mapping[str, Sequence[Chart]], styles: Mapping[str, Style], linked: Linked
+) -> list[ScenarioView]:
+    """What the page shows of each scenario."""
+    described = [(s.name, v.name, measure) for s in analysis.scenarios for v in s.variants.values() for measure in v.measures]
+    pairs = [(s.name, pair.measure, pair.a, pair.b) for s in analysis.scenarios for pair in s.comparisons]
+    return [
+        _scenario_view(
+            scenario,
+            charts[scenario.name],
+            styles,
+            linked,
+            {(variant, measure): row for row, (name, variant, measure) in enumerate(described, 2) if name == scenario.name},
+            {(measure, a, b): row for row, (name, measure, a, b) in enumerate(pairs, 2) if name == scenario.name},
+        )
+        for scenario in analysis.scenarios
+    ]
+
+
+def _scenario_view(
+    scenario: ScenarioAnalysis,
+    charts: Sequence[Chart],
+    styles: Mapping[str, Style],
+    linked: Linked,
+    described_rows: Mapping[tuple[str, str], int],
+    pair_rows: Mapping[tuple[str, str, str], int],
 ) -> ScenarioView:
-    """What the page shows of a scenario."""
     frameworks = {name: variant.framework for name, variant in scenario.variants.items()}
     runs = sorted(run.run for variant in scenario.variants.values() for run in variant.runs)
     anchor = f"scenario-{scenario.number}"
@@ -94,7 +128,8 @@ def scenario_view(
         analysis=scenario,
         anchor=anchor,
         csv=f"{scenario.name}.csv",
-        positions={name: place for place, name in enumerate(csv_columns(list(scenario.columns)), 1)},
+        described_rows=described_rows,
+        pair_rows=pair_rows,
         run_rows={run: row for row, run in enumerate(runs, 2)},
         charts=tuple(view for view in views.values() if view.chart.only is None),
         timelines={view.chart.only: view for view in views.values() if view.chart.only is not None},
@@ -121,12 +156,15 @@ def _script_safe(document: str) -> str:
 
 
 def _grouped(found: Sequence[NamedWarning]) -> Iterator[WarningGroup]:
-    """Those of the same code, text and advice together, the gravest first."""
-    groups: dict[tuple[str, str, str], list[NamedWarning]] = {}
+    """Those of the same code and advice together, the gravest first."""
+    groups: dict[tuple[str, str], list[NamedWarning]] = {}
     for warning in sorted(found, key=lambda w: list(Severity).index(w.severity)):
-        groups.setdefault((warning.code, warning.text, warning.advice), []).append(warning)
+        groups.setdefault((warning.code, warning.advice), []).append(warning)
     for group in groups.values():
-        yield WarningGroup(group[0], tuple(dict.fromkeys(_subject(warning) for warning in group)))
+        seen: dict[str, tuple[str, ...]] = {}
+        for warning in group:
+            seen[warning.text] = (*seen.get(warning.text, ()), _subject(warning))
+        yield WarningGroup(group[0], seen)
 
 
 def _subject(warning: NamedWarning) -> str:
@@ -138,13 +176,19 @@ def _subject(warning: NamedWarning) -> str:
 
 def render_html(analysis: Analysis, views: Sequence[ScenarioView], styles: Mapping[str, Style], linked: Linked) -> str:
     """The page, whole: styles, scripts and data in one file."""
-    return _environment().get_template("summary_report.html.j2").render(
-        **_facts(analysis, linked),
-        views=views,
-        styles=styles,
-        dashes={dash.plotly: _svg_dash(dash.matplotlib) for dash in DASHES},
-        plotly=Markup(get_plotlyjs()),
-        manifest_json=json.dumps(analysis.manifest, indent=2, ensure_ascii=False),
+    return (
+        _environment()
+        .get_template("summary_report.html.j2")
+        .render(
+            **_facts(analysis, linked),
+            views=views,
+            variants=_variants(views),
+            styles=styles,
+            dashes={dash.plotly: _svg_dash(dash.matplotlib) for dash in DASHES},
+            plotly=Markup(get_plotlyjs()),
+            bootstrap=BOOTSTRAP,
+            manifest_json=json.dumps(analysis.manifest, indent=2, ensure_ascii=False),
+        )
     )
 
 
@@ -156,6 +200,13 @@ def render_markdown(analysis: Analysis, linked: Linked) -> str:
     )
 
 
+def _variants(views: Sequence[ScenarioView]) -> dict[str, list[ScenarioView]]:
+    """Every variant, by framework and name, with the scenarios that it ran in."""
+    frameworks = {name: variant.framework for view in views for name, variant in view.analysis.variants.items()}
+    names = sorted(frameworks, key=lambda name: (frameworks[name], name))
+    return {name: [view for view in views if name in view.analysis.variants] for name in names}
+
+
 def _svg_dash(dash: str | tuple[int, tuple[int, ...]]) -> str:
     return "none" if isinstance(dash, str) else " ".join(map(str, dash[1]))
 
@@ -164,10 +215,24 @@ def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
     """What both forms of the report are given."""
     runs = [run for scenario in analysis.scenarios for variant in scenario.variants.values() for run in variant.runs]
     frameworks = {v.framework for scenario in analysis.scenarios for v in scenario.variants.values()}
-    shown_targets = [t for t in analysis.targets if t.state is not TargetState.NOT_MEASURED]
+    measured = [t for t in analysis.targets if t.state is not TargetState.NOT_MEASURED]
+    judged = sorted(measured, key=lambda result: result.state is TargetState.MET)
+
+    def shown(scenario: ScenarioAnalysis, measure: str, value: float | None) -> str:
+        """A value of a measure in words; shares of the control as percentages."""
+        is_share = measure in analysis.manifest["scenarios"][scenario.name]["shares"]
+        return words.percent(value) if is_share and value is not None else words.number(value)
+
+    def spread(scenario: ScenarioAnalysis, described: MeasureDescription) -> str:
+        """Half the width of a mean's interval, in the same words."""
+        interval = described.interval
+        return "" if interval is None else f"±{shown(scenario, described.measure, (interval.high - interval.low) / 2)}"
+
     return {
         "analysis": analysis,
+        "spread": spread,
         "linked": linked,
+        "files": {"document": DOCUMENT, "measures": MEASURES, "pairs": PAIRS, "targets": TARGETS, "warnings": WARNINGS},
         "answers": [answer for scenario in analysis.scenarios for answer in answers(scenario, analysis.control)],
         "frameworks": sorted(frameworks),
         "asked": list(_asked(analysis)),
@@ -175,28 +240,27 @@ def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
         "made_runs": len(runs),
         "invalid_runs": [run for run in runs if not run.valid],
         "own_warnings": list(_grouped(analysis.warnings)),
-        "targets": [t for t in shown_targets if t.target.kind is TargetKind.TARGET],
-        "anti_patterns": [t for t in shown_targets if t.target.kind is TargetKind.ANTI_PATTERN],
-        "not_measured": len(analysis.targets) - len(shown_targets),
+        "targets": [t for t in judged if t.target.kind is TargetKind.TARGET],
+        "anti_patterns": [t for t in judged if t.target.kind is TargetKind.ANTI_PATTERN],
+        "shown": shown,
+        "not_measured": len(analysis.targets) - len(judged),
     }
 
 
 def _asked(analysis: Analysis) -> Iterator[tuple[str, str]]:
     """What this invocation was asked to measure, as far as its manifest says."""
     settings = analysis.manifest["settings"]
-    names = {
-        "preset": "preset",
-        "runs": "runs asked for, each",
-        "max_runs": "at most",
-        "processes": "worker processes",
-        "slots": "execution slots",
-        "track": "track",
-        "warmup_s": "warm-up, s",
-        "lab": "lab",
+    rows = {
+        "runs of each variant": ("{}", "runs"),
+        "at most": ("{}", "max_runs"),
+        "worker": ("{} processes, {} execution slots", "processes", "slots"),
+        "settings": ("{} track", "track"),
+        "warm-up": ("{} s", "warmup_s"),
+        "where": ("lab {}, preset {}", "lab", "preset"),
     }
-    for name, label in names.items():
-        if settings.get(name) is not None:
-            yield label, str(settings[name])
+    for label, (words_, *names) in rows.items():
+        if all(settings.get(name) is not None for name in names):
+            yield label, words_.format(*(settings[name] for name in names))
     if analysis.control is not None:
         yield "control", analysis.control
     yield "seed", str(analysis.manifest["seed"])
@@ -211,11 +275,16 @@ def _machine(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "system", ", ".join(part for part in (host.get("os"), host["kernel"]) if part)
     if host.get("hypervisor"):
         yield "virtual machine", "yes"
-    for component, versions in sorted(manifest["versions"].items()):
-        yield component, ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield "measured", ", ".join(_version(component, versions) for component, versions in sorted(manifest["versions"].items()))
     if git is not None:
         yield "commit", git["commit"][:12] + (" with local changes" if git["dirty"] else "")
     yield "lab's version", str(manifest["queuelab_version"])
+
+
+def _version(component: str, versions: Mapping[str, str]) -> str:
+    """A component with its own version, where it is among those that it reports."""
+    own = versions.get(component) or versions.get(f"{component}_version")
+    return component if own is None else f"{component} {own}"
 
 
 @cache
@@ -252,5 +321,5 @@ def _plain(value: Any) -> str:
 
 def _markdown_cell(text: object) -> str:
     """Text that can be neither markup nor the end of a table's cell."""
-    escaped = "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|~" else c for c in str(text))
+    escaped = "".join(f"\\{c}" if c in "\\`*_[]<>#|~&" else c for c in str(text))
     return " ".join(escaped.split())

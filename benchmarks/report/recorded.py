@@ -28,8 +28,8 @@ _Ints = npt.NDArray[np.int64]
 TIMELINE_BINS = 400
 RAMP_BINS = 40
 BATCH_ROWS = 1 << 18
-LEVELS: Floats = np.concatenate([np.linspace(0, 0.98, 50), 1 - np.logspace(-2, -6, 81)])
-"""The shares of tasks at which latencies are kept: evenly up to 98 %, then evenly on a logarithmic tail up to 99.9999 %."""
+LEVELS: Floats = np.concatenate([np.linspace(0, 0.5, 26), 1 - np.logspace(-0.35, -6, 114)])
+"""The shares of tasks at which latencies are kept: evenly up to the median, then evenly on a logarithmic tail up to 99.9999 %."""
 
 _COLUMNS = ("phase", "due_ns", "sent_ns", "started_ns", "finished_ns", "outcome")
 _SAMPLE_COLUMNS = ("at_ns", "pss_bytes", "cpu_s")
@@ -215,7 +215,7 @@ def _levels_ms(latencies_ns: _Ints) -> Floats:
     """Interpolated linearly as :func:`benchmarks.percentiles.summarise` does. With n tasks, nothing is said beyond 1 - 1/n."""
     if len(latencies_ns) == 0:
         return np.full(len(LEVELS), np.nan)
-    supported = LEVELS <= 1 - 1 / len(latencies_ns)
+    supported = 1 - 1 / len(latencies_ns) >= LEVELS
     values: Floats = np.full(len(LEVELS), np.nan)
     if supported.any():
         values[supported] = np.quantile(latencies_ns, LEVELS[supported], overwrite_input=True) / NS_PER_MS

@@ -1,10 +1,11 @@
-"""Figures of the agent's own cgroup, version 1 or 2."""
+"""Figures of the agent's own container: its cgroup, version 1 or 2, and its network."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 PROC_CGROUP = Path("/proc/self/cgroup")
+PROC_NETWORK = Path("/proc/net/dev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,21 @@ class CgroupReading:
     memory_peak_bytes: int | None
     cpu_s: float | None
     throttled_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkReading:
+    """Bytes over all interfaces but the loopback one, since the container's start."""
+
+    received_bytes: int
+    sent_bytes: int
+
+
+def read_network(source: Path = PROC_NETWORK) -> NetworkReading:
+    """The totals of /proc/net/dev (proc_pid_net(5)): the first column of an interface is bytes received, the ninth bytes sent."""
+    rows = [line.partition(":") for line in source.read_text().splitlines() if ":" in line]
+    counts = [columns.split() for name, _, columns in rows if name.strip() != "lo"]
+    return NetworkReading(sum(int(row[0]) for row in counts), sum(int(row[8]) for row in counts))
 
 
 NO_CGROUP = CgroupReading(None, None, None, None)

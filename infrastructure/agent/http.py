@@ -30,6 +30,8 @@ POST /samples/begin          interval_s → ``{}``
 POST /samples/take           a TreeSample, now
 POST /samples/end            ``{}``
 GET /samples                 the TreeSamples of the series
+PUT /lab                     what the runner is doing (``LabState``), for /metrics → ``{}``; forgotten with the session
+DELETE /lab                  ``{}``
 ============================ ======================================================================================
 """
 
@@ -54,6 +56,7 @@ from infrastructure.agent.errors import BridgeError, NodeConflictError, Supervis
 from infrastructure.agent.node import Node
 from infrastructure.agent.requests import (
     Body,
+    LabState,
     ProducerConnect,
     ProducerStart,
     QueuesPurge,
@@ -94,6 +97,8 @@ def create_app(node: Node) -> Starlette:
         ("POST", "/samples/take"): routes.samples_take,
         ("POST", "/samples/end"): routes.samples_end,
         ("GET", "/samples"): routes.samples,
+        ("PUT", "/lab"): routes.lab_put,
+        ("DELETE", "/lab"): routes.lab_delete,
     }
     return Starlette(
         routes=[
@@ -305,6 +310,16 @@ class Routes:
         """The series."""
         self._node.require_role("worker")
         return JSONResponse([asdict(row) for row in self._node.sampler.rows])
+
+    async def lab_put(self, request: Request) -> Response:
+        """What the runner is doing."""
+        self._node.lab_state = await _body(request, LabState)
+        return JSONResponse({})
+
+    async def lab_delete(self, _: Request) -> Response:
+        """The runner is doing nothing any more."""
+        self._node.lab_state = None
+        return JSONResponse({})
 
 
 async def _body[B: Body](request: Request, kind: type[B]) -> B:

@@ -1,4 +1,9 @@
-"""The node's Prometheus metrics: a pure function of what was read for one scrape."""
+"""The node's Prometheus metrics: a pure function of what was read for one scrape.
+
+Labels have few values, so that the number of series does not grow with the time that the lab runs: a variant, an outcome, a
+state. Scenario and run, of which a long watch sees many, are told by two series of their own, ``lab_run_info`` and
+``lab_phase_start_time_seconds``; a query joins them on ``variant``, as the recording rules do.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +14,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from benchmarks.model import TreeSample
+from infrastructure.agent.cgroup import NetworkReading
 from infrastructure.agent.counting import BUCKETS_S, EventTotals, HistogramReading
+from infrastructure.agent.requests import LabState
 from tasks.contract import Depth
 
 _SENDS = ("ok", "failed")
@@ -23,19 +30,39 @@ class WorkerScrape:
     variant: str
     up: bool
     starts: int
+    deaths: int
     sample: TreeSample | None
     depths: Mapping[str, Depth]
 
 
 @dataclass(frozen=True, slots=True)
+class ProducerScrape:
+    """A producer node at a scrape: the rate that its load asks for now."""
+
+    offered_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentScrape:
+    """What the agent itself takes, and the space left for the event log; ``network`` is that of the node, None where it is not
+    the node's own."""
+
+    cpu_s: float
+    sampling_cpu_s: float
+    memory_bytes: int
+    log_available_bytes: int
+    network: NetworkReading | None
+
+
+@dataclass(frozen=True, slots=True)
 class Scrape:
-    """A node at a scrape; ``worker`` is None on a producer node."""
+    """A node at a scrape; ``lab`` is what the runner does, on the one node that it tells."""
 
     framework: str
     events: EventTotals
-    agent_cpu_s: float
-    sampling_cpu_s: float
-    worker: WorkerScrape | None
+    agent: AgentScrape
+    role: WorkerScrape | ProducerScrape
+    lab: LabState | None
 
 
 class _Once(Collector):
@@ -56,52 +83,88 @@ def exposition(scrape: Scrape, accept: str) -> tuple[bytes, str]:
 
 
 def families(scrape: Scrape) -> list[Metric]:
-    """All metrics of a node, each name beginning with the framework's, except the agent's own."""
-    role = _producer_families(scrape) if scrape.worker is None else _worker_families(scrape, scrape.worker)
-    return [*role, *_agent_families(scrape)]
+    """All metrics of a node: those of its role, each name beginning with the framework's, and the lab's own."""
+    match scrape.role:
+        case WorkerScrape():
+            role = _worker_families(scrape, scrape.role)
+        case ProducerScrape():
+            role = _producer_families(scrape, scrape.role)
+    return [*role, *_node_families(scrape), *([] if scrape.lab is None else _lab_families(scrape.lab))]
 
 
-def _agent_families(scrape: Scrape) -> list[Metric]:
-    return [
-        CounterMetricFamily("lab_agent_cpu_seconds", "CPU time of the node agent itself.", scrape.agent_cpu_s),
-        CounterMetricFamily(
-            "lab_agent_sampling_cpu_seconds", "CPU time of the node agent for sampling the worker.", scrape.sampling_cpu_s
-        ),
-        GaugeMetricFamily("lab_event_log_bytes", "Size of the node's event log.", scrape.events.log_bytes),
+def _counter(name: str, text: str, label: str, values: Mapping[str, float], variant: str = "") -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[*(["variant"] if variant else []), label])
+    for key, value in values.items():
+        family.add_metric([*([variant] if variant else []), key], value)
+    return family
+
+
+def _node_families(scrape: Scrape) -> list[Metric]:
+    agent, events = scrape.agent, scrape.events
+    match scrape.role:
+        case WorkerScrape(variant=variant):
+            which = {"role": "worker", "framework": scrape.framework, "variant": variant}
+        case ProducerScrape():
+            which = {"role": "producer", "framework": scrape.framework, "variant": ""}
+
+    def gauge(name: str, text: str, value: float) -> Metric:
+        family = GaugeMetricFamily(name, text, labels=list(which))
+        family.add_metric(list(which.values()), value)
+        return family
+
+    def counter(name: str, text: str, value: float) -> Metric:
+        family = CounterMetricFamily(name, text, labels=list(which))
+        family.add_metric(list(which.values()), value)
+        return family
+
+    found = [
+        gauge("lab_node_info", "What the node is.", 1),
+        counter("lab_agent_cpu_seconds", "CPU time of the node agent itself.", agent.cpu_s),
+        counter("lab_agent_sampling_cpu_seconds", "CPU time of the node agent for sampling the worker.", agent.sampling_cpu_s),
+        gauge("lab_agent_resident_memory_bytes", "RSS of the node agent itself.", agent.memory_bytes),
+        gauge("lab_event_log_bytes", "Size of the node's event log.", events.log_bytes),
+        gauge("lab_event_log_available_bytes", "Space left where the node's event log lies.", agent.log_available_bytes),
     ]
+    if agent.network is not None:
+        received, sent = agent.network.received_bytes, agent.network.sent_bytes
+        found += [
+            counter("lab_node_network_receive_bytes", "Bytes that the node's container has received.", received),
+            counter("lab_node_network_transmit_bytes", "Bytes that the node's container has sent.", sent),
+        ]
+    return found
 
 
-def _producer_families(scrape: Scrape) -> list[Metric]:
+def _producer_families(scrape: Scrape, producer: ProducerScrape) -> list[Metric]:
     name = scrape.framework
-    sent = CounterMetricFamily(f"{name}_tasks_enqueued", "Sends by outcome.", labels=["outcome"])
-    for outcome in _SENDS:
-        sent.add_metric([outcome], scrape.events.counts[f"enqueued_{outcome}"])
+    sent = {outcome: scrape.events.counts[f"enqueued_{outcome}"] for outcome in _SENDS}
     lateness = HistogramMetricFamily(
         f"{name}_producer_lateness_seconds", "How long after a task was due its enqueue call began.", labels=[]
     )
     _fill(lateness, [], scrape.events.lateness)
-    return [sent, lateness]
+    return [
+        _counter(f"{name}_tasks_enqueued", "Sends by outcome; their rate is the rate that was achieved.", "outcome", sent),
+        GaugeMetricFamily(
+            f"{name}_producer_offered_rate",
+            "Tasks a second that the load being offered wants sent now; 0 where it is none or has no rate of its own.",
+            producer.offered_per_s,
+        ),
+        lateness,
+    ]
 
 
 def _worker_families(scrape: Scrape, worker: WorkerScrape) -> list[Metric]:
-    name = scrape.framework
-    label = [worker.variant]
-    events = scrape.events
-    ended = CounterMetricFamily(
-        f"{name}_tasks", "Executions of tasks that have ended, by outcome.", labels=["variant", "outcome"]
-    )
-    for outcome in _ENDS:
-        ended.add_metric([worker.variant, outcome], events.counts[f"finished_{outcome}"])
-    service = HistogramMetricFamily(f"{name}_task_duration_seconds", "Time in a task's body.", labels=["variant"])
-    _fill(service, label, events.service)
-    wait = HistogramMetricFamily(
-        f"{name}_task_queue_wait_seconds", "From when a task was due to its first start.", labels=["variant"]
-    )
-    _fill(wait, label, events.queue_wait)
-    end_to_end = HistogramMetricFamily(
-        f"{name}_task_end_to_end_seconds", "From when a task was due to its end, well or failed.", labels=["variant"]
-    )
-    _fill(end_to_end, label, events.end_to_end)
+    name, label, events = scrape.framework, [worker.variant], scrape.events
+    ended = {outcome: events.counts[f"finished_{outcome}"] for outcome in _ENDS}
+    durations = {
+        "task_duration": ("Time in a task's body.", events.service),
+        "task_queue_wait": ("From when a task was due to its first start.", events.queue_wait),
+        "task_end_to_end": ("From when a task was due to its end, well or failed.", events.end_to_end),
+    }
+    histograms = []
+    for what, (text, reading) in durations.items():
+        family = HistogramMetricFamily(f"{name}_{what}_seconds", text, labels=["variant"])
+        _fill(family, label, reading)
+        histograms.append(family)
     depth = GaugeMetricFamily(
         f"{name}_queue_depth", "Tasks in a queue by state: waiting, claimed, delayed.", labels=["variant", "queue", "state"]
     )
@@ -109,28 +172,91 @@ def _worker_families(scrape: Scrape, worker: WorkerScrape) -> list[Metric]:
         depth.add_metric([worker.variant, queue, "waiting"], found.waiting)
         depth.add_metric([worker.variant, queue, "claimed"], found.claimed)
         depth.add_metric([worker.variant, queue, "delayed"], found.delayed)
-    up = GaugeMetricFamily(f"{name}_worker_up", "1 while the worker lives, running or paused.", labels=["variant"])
-    up.add_metric(label, int(worker.up))
-    starts = CounterMetricFamily(f"{name}_worker_starts", "Workers started by the node.", labels=["variant"])
-    starts.add_metric(label, worker.starts)
-    return [ended, service, wait, end_to_end, depth, up, starts, *_tree_families(name, label, worker.sample)]
+
+    def gauge(what: str, text: str, value: float) -> Metric:
+        family = GaugeMetricFamily(f"{name}_{what}", text, labels=["variant"])
+        family.add_metric(label, value)
+        return family
+
+    def counter(what: str, text: str, value: float) -> Metric:
+        family = CounterMetricFamily(f"{name}_{what}", text, labels=["variant"])
+        family.add_metric(label, value)
+        return family
+
+    return [
+        _counter(f"{name}_tasks", "Executions of tasks that have ended, by outcome.", "outcome", ended, worker.variant),
+        *histograms,
+        depth,
+        gauge("tasks_in_flight", "Tasks that a living process has begun and not ended.", events.in_flight),
+        gauge("worker_up", "1 while the worker lives, running or paused.", int(worker.up)),
+        counter("worker_starts", "Workers started by the node.", worker.starts),
+        counter("worker_restarts", "Workers started by the node after its first.", max(0, worker.starts - 1)),
+        counter("worker_deaths", "Workers that have ended without being asked to.", worker.deaths),
+        *_tree_families(name, label, worker.sample),
+    ]
 
 
 def _tree_families(name: str, label: list[str], sample: TreeSample | None) -> list[Metric]:
     processes = GaugeMetricFamily(f"{name}_worker_processes", "Processes in the worker's tree.", labels=["variant"])
+    processes.add_metric(label, 0 if sample is None else sample.processes)
+    if sample is None:
+        return [processes]
     memory = GaugeMetricFamily(
         f"{name}_worker_memory_bytes", "Memory of the worker's tree: RSS, PSS and USS, summed.", labels=["variant", "kind"]
     )
-    cpu = CounterMetricFamily(
-        f"{name}_worker_cpu_seconds", "CPU time of the worker's tree, ended children included.", labels=["variant"]
+    for kind, size in {"rss": sample.rss_bytes, "pss": sample.pss_bytes, "uss": sample.uss_bytes}.items():
+        memory.add_metric([*label, kind], size)
+    found: list[Metric] = [processes, memory]
+    for what, text, value in (
+        ("worker_threads", "Threads of the worker's tree.", sample.threads),
+        ("worker_open_fds", "Open file descriptors of the worker's tree.", sample.fds),
+        ("cgroup_memory_bytes", "Memory of the node's cgroup, page cache and event log included.", sample.cgroup_memory_bytes),
+        ("cgroup_memory_peak_bytes", "Highest memory of the node's cgroup since its start.", sample.cgroup_memory_peak_bytes),
+    ):
+        if value is not None:
+            gauge = GaugeMetricFamily(f"{name}_{what}", text, labels=["variant"])
+            gauge.add_metric(label, value)
+            found.append(gauge)
+    for what, text, seconds in (
+        ("worker_cpu_seconds", "CPU time of the worker's tree, ended children included.", sample.cpu_s),
+        ("cgroup_cpu_seconds", "CPU time of the node's cgroup, the agent's included.", sample.cgroup_cpu_s),
+        ("cgroup_throttled_seconds", "Time for which the node's cgroup was kept off the CPU.", sample.cgroup_throttled_s),
+    ):
+        if seconds is not None:
+            counter = CounterMetricFamily(f"{name}_{what}", text, labels=["variant"])
+            counter.add_metric(label, seconds)
+            found.append(counter)
+    return found
+
+
+def _lab_families(lab: LabState) -> list[Metric]:
+    runs = {"valid": lab.runs_valid, "invalid": lab.runs_invalid}
+    return [
+        *(_run_families(lab) if lab.running else []),
+        GaugeMetricFamily("lab_suite_runs", "Runs that the suite will have made, as far as is known.", lab.runs_planned),
+        _counter("lab_runs", "Runs of the suite that have ended, by whether they count.", "outcome", runs),
+    ]
+
+
+def _run_families(lab: LabState) -> list[Metric]:
+    run = GaugeMetricFamily(
+        "lab_run_info",
+        "The run that is being made; one series at a time.",
+        labels=["scenario", "framework", "variant", "run", "repetition"],
     )
-    processes.add_metric(label, 0 if sample is None else sample.processes)
-    if sample is not None:
-        memory.add_metric([*label, "rss"], sample.rss_bytes)
-        memory.add_metric([*label, "pss"], sample.pss_bytes)
-        memory.add_metric([*label, "uss"], sample.uss_bytes)
-        cpu.add_metric(label, sample.cpu_s)
-    return [processes, memory, cpu]
+    run.add_metric([lab.scenario, lab.framework, lab.variant, str(lab.run), str(lab.repetition)], 1)
+    phase = GaugeMetricFamily(
+        "lab_phase_start_time_seconds",
+        "When the phase began that the run is in, in seconds since 1970; one series at a time.",
+        labels=["scenario", "variant", "run", "phase"],
+    )
+    phase.add_metric([lab.scenario, lab.variant, str(lab.run), lab.phase], lab.phase_began_unix_s)
+    progress = GaugeMetricFamily(
+        "lab_progress_tasks", "Tasks of the phase: planned (0 where that is open) and done.", labels=["state"]
+    )
+    progress.add_metric(["planned"], lab.planned)
+    progress.add_metric(["done"], lab.done)
+    return [run, phase, progress]
 
 
 def _fill(family: HistogramMetricFamily, labels: list[str], histogram: HistogramReading) -> None:

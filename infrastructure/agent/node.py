@@ -16,12 +16,13 @@ import psutil
 
 from benchmarks.model import TreeSample
 from infrastructure.agent.bridge import BridgeClient
+from infrastructure.agent.cgroup import read_network
 from infrastructure.agent.counting import EventReader
 from infrastructure.agent.errors import BridgeError, NodeConflictError, SupervisionError
-from infrastructure.agent.metrics import Scrape, WorkerScrape
+from infrastructure.agent.metrics import AgentScrape, ProducerScrape, Scrape, WorkerScrape
 from infrastructure.agent.processes import connections
 from infrastructure.agent.producing import ProducerDesk
-from infrastructure.agent.requests import WorkerStart
+from infrastructure.agent.requests import LabState, WorkerStart
 from infrastructure.agent.sampling import Sampler
 from infrastructure.agent.settings import AgentSettings
 from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState, child_environment
@@ -54,6 +55,7 @@ class Node:
         self.producer = ProducerDesk(self.bridge)
         self.sampler = Sampler(self.worker.tree, settings.own_cgroup)
         self.events = EventReader(settings.events_dir)
+        self.lab_state: LabState | None = None
         self.closing = asyncio.Event()
         self._redis_port = urlsplit(settings.redis_url).port or _DEFAULT_REDIS_PORT
         self._queues: tuple[str, ...] = ()
@@ -137,23 +139,30 @@ class Node:
 
     async def scrape(self) -> Scrape:
         """What the metrics are made of."""
-        worker = None
+        role: WorkerScrape | ProducerScrape = ProducerScrape(self.producer.offered_per_s)
         if self.settings.variant is not None:
             up = self.worker.state in ALIVE
-            sample = await asyncio.to_thread(self.sampler.take) if up else None
-            worker = WorkerScrape(
+            sample = await asyncio.to_thread(self.sampler.recent) if up else None
+            role = WorkerScrape(
                 variant=self.settings.variant,
                 up=up,
                 starts=self.worker.starts,
+                deaths=self.worker.deaths,
                 sample=sample if sample is not None and sample.processes else None,
                 depths=await self._depths() if up else {},
             )
         return Scrape(
             framework=self.settings.framework,
             events=await asyncio.to_thread(self.events.totals),
-            agent_cpu_s=time.process_time(),
-            sampling_cpu_s=self.sampler.cpu_s,
-            worker=worker,
+            agent=AgentScrape(
+                cpu_s=time.process_time(),
+                sampling_cpu_s=self.sampler.cpu_s,
+                memory_bytes=psutil.Process().memory_info().rss,
+                log_available_bytes=shutil.disk_usage(self.settings.events_dir).free,
+                network=read_network() if self.settings.own_cgroup else None,
+            ),
+            role=role,
+            lab=self.lab_state,
         )
 
     async def close(self) -> None:
@@ -212,6 +221,7 @@ class Node:
             await self.worker.kill()
 
     async def _clean_up(self) -> None:
+        self.lab_state = None
         self.sampler.end()
         await self.producer.cancel()
         try:

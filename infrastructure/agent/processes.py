@@ -44,7 +44,8 @@ def connections(processes: Iterable[psutil.Process], port: int) -> list[str]:
     """This side's addresses, ``ip:port`` each, of their TCP connections to a port of any host."""
     found = []
     for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        # What is left of a process that has just ended denies access, before it is gone.
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             for connection in process.net_connections(kind="tcp"):
                 if connection.status == psutil.CONN_ESTABLISHED and connection.raddr and connection.raddr.port == port:
                     ip = f"[{connection.laddr.ip}]" if ":" in connection.laddr.ip else connection.laddr.ip

@@ -48,6 +48,25 @@ class QueuesPurge(Body):
     queues: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
 
 
+class LabState(Body):
+    """What the runner is doing, for those who watch: the run, its phase and how far it is (``done`` of ``planned`` tasks, a plan
+    of 0 being an open one), and the runs of the suite. ``running`` is false between two runs."""
+
+    running: bool
+    scenario: str
+    framework: str
+    variant: str
+    run: int = Field(ge=1)
+    repetition: int = Field(ge=1)
+    phase: str
+    phase_began_unix_s: float = Field(ge=0, allow_inf_nan=False)
+    planned: int = Field(ge=0)
+    done: int = Field(ge=0)
+    runs_planned: int = Field(ge=0)
+    runs_valid: int = Field(ge=0)
+    runs_invalid: int = Field(ge=0)
+
+
 class SamplesBegin(Body):
     """How often the worker's tree is sampled."""
 

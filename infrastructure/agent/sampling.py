@@ -12,8 +12,9 @@ from benchmarks.model import TreeSample
 from infrastructure.agent.cgroup import NO_CGROUP, PROC_CGROUP, read_cgroup
 
 _KIB = 1024
-SHARE_OF_A_CORE = 0.01
-"""What a series may cost: its interval grows with the cost of a sample."""
+_RECENT_S = 1.0
+SHARE_OF_A_CORE = 0.008
+"""What sampling may cost, with room for the few samples at the marks of a run: its interval grows with the cost of a sample."""
 
 
 def read_tree(processes: Sequence[psutil.Process], own_cgroup: bool) -> TreeSample:
@@ -27,7 +28,9 @@ def read_tree(processes: Sequence[psutil.Process], own_cgroup: bool) -> TreeSamp
     sums = [0] * 8
     cpu_s = 0.0
     for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError), process.oneshot():
+        # What is left of a process that has just ended denies access, before it is gone.
+        gone = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLookupError, PermissionError)
+        with contextlib.suppress(*gone), process.oneshot():
             times = process.cpu_times()
             row = (*_memory_bytes(process.pid), 1, process.num_threads(), process.num_fds(), *_switches(process.pid))
             cpu_s += times.user + times.system + times.children_user + times.children_system
@@ -92,6 +95,7 @@ class Sampler:
         self._thread: threading.Thread | None = None
         self._cost_lock = threading.Lock()
         self._cpu_s = 0.0
+        self._last: tuple[float, float, TreeSample] | None = None
         self._failure: Exception | None = None
 
     @property
@@ -109,11 +113,26 @@ class Sampler:
     def take(self) -> TreeSample:
         """One sample, now. Its ``processes`` is 0 when there is no worker."""
         began_s = time.thread_time()
+        sample = None
         try:
-            return read_tree(self._tree(), self._own_cgroup)
+            sample = read_tree(self._tree(), self._own_cgroup)
+            return sample
         finally:
+            cost_s = time.thread_time() - began_s
             with self._cost_lock:
-                self._cpu_s += time.thread_time() - began_s
+                self._cpu_s += cost_s
+                if sample is not None:
+                    self._last = (time.monotonic() + cost_s / SHARE_OF_A_CORE, time.monotonic(), sample)
+
+    def recent(self) -> TreeSample:
+        """One sample for a scrape: the last one where a series is being taken or another would be more than sampling may cost."""
+        last = self._last
+        if last is not None:
+            affordable_s, taken_s, sample = last
+            now_s = time.monotonic()
+            if now_s < affordable_s or (self._thread is not None and now_s - taken_s < _RECENT_S):
+                return sample
+        return self.take()
 
     def begin(self, interval_s: float) -> None:
         """Begin a new series, in the place of the one before."""

@@ -73,6 +73,7 @@ class Supervisor:
         self._state = WorkerState.NONE
         self._died: str | None = None
         self._starts = 0
+        self._deaths = 0
         self._closed = False
 
     @property
@@ -89,6 +90,11 @@ class Supervisor:
     def starts(self) -> int:
         """How many workers were started."""
         return self._starts
+
+    @property
+    def deaths(self) -> int:
+        """How many workers have ended unasked."""
+        return self._deaths
 
     @property
     def root_pids(self) -> list[int]:
@@ -203,6 +209,7 @@ class Supervisor:
             code = root.process.poll()
             if code is not None and self._state in ALIVE:
                 self._state = WorkerState.DIED
+                self._deaths += 1
                 self._died = (
                     f"worker process {root.process.pid} ({index} of {len(self._roots)}) {exit_text(code)}; its log ends:\n"
                     f"{log_tail(root.log)}"

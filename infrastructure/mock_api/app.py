@@ -59,7 +59,7 @@ class Counts(Collector):
     """What Prometheus is told: counted in plain integers, put into words only when asked."""
 
     def __init__(self) -> None:
-        self.by_status: dict[int, int] = {}
+        self.by_status: dict[int, int] = {200: 0}
         self.in_flight = 0
         self._buckets = [0] * (len(BUCKETS_S) + 1)
         self._sum_s = 0.0

@@ -188,14 +188,58 @@ def test_metrics_agree_with_the_counts(start: Start, producer: NodeClient) -> No
     assert found("tiny_worker_starts_total", variant="tiny") == 1
     assert found("tiny_queue_depth", variant="tiny", queue=QUEUE, state="waiting") == 0
     assert found("tiny_worker_memory_bytes", variant="tiny", kind="pss") > 1e6
-    assert found("lab_event_log_bytes") == 0
-    assert found("lab_agent_cpu_seconds_total") > found("lab_agent_sampling_cpu_seconds_total") > 0
+    node = {"role": "worker", "framework": "tiny", "variant": "tiny"}
+    assert found("lab_event_log_bytes", **node) == 0
+    assert found("lab_agent_cpu_seconds_total", **node) > found("lab_agent_sampling_cpu_seconds_total", **node) > 0
 
     sent = exported(producer)
     assert sent("tiny_tasks_enqueued_total", outcome="ok") == sent_before + 34
     assert sent("tiny_producer_lateness_seconds_count") == sent_before + 34
     assert "tiny_tasks_total" not in producer.metrics()
     assert "tiny_worker" not in producer.metrics()
+
+
+def test_what_is_going_on_is_exported_while_it_goes_on(worker: NodeClient, producer: NodeClient) -> None:
+    worker.start_worker(2, 2, [QUEUE])
+    order = ProduceOrder(1, 1, "tiny", QUEUE, "sleep", 0.4, Paced(50, 0.5))
+    producer.start_producing(order)
+    until(lambda: exported(producer)("tiny_producer_offered_rate") == 50, "the rate that is offered")
+    until(lambda: exported(worker)("tiny_tasks_in_flight", variant="tiny") == 2, "tasks in flight")
+    until(lambda: producer.producer().state == "done", "the end of the load")
+    assert exported(producer)("tiny_producer_offered_rate") == 0
+    worker.kill_worker()
+    assert exported(worker)("tiny_tasks_in_flight", variant="tiny") == 0, "what was cut off is not running any more"
+
+
+def test_a_death_is_counted_and_an_end_that_was_asked_for_is_not(worker: NodeClient) -> None:
+    def deaths() -> float:
+        return exported(worker)("tiny_worker_deaths_total", variant="tiny")
+
+    before = deaths()
+    worker.start_worker(1, 1, [QUEUE])
+    worker.kill_worker()
+    assert deaths() == before
+    os.kill(worker.start_worker(1, 1, [QUEUE]).pids[0], signal.SIGKILL)
+    died(worker)
+    assert deaths() == before + 1
+
+
+def test_the_node_tells_what_the_runner_does_until_its_session_ends(worker: NodeClient) -> None:
+    state = {
+        "running": True, "scenario": "scenario_1_throughput", "framework": "tiny", "variant": "tiny", "run": 7, "repetition": 1,
+        "phase": "paced", "phase_began_unix_s": 1e9, "planned": 10, "done": 4, "runs_planned": 2, "runs_valid": 1,
+        "runs_invalid": 0,
+    }  # fmt: skip
+    with worker.session():
+        worker.show_lab_state(state)
+        assert exported(worker)("lab_progress_tasks", state="done") == 4
+        worker.forget_lab_state()
+        assert "lab_run_info" not in worker.metrics()
+        worker.show_lab_state(state)
+        assert 'run="7"' in worker.metrics()
+    until(lambda: "lab_run_info" not in worker.metrics(), "the end of the session")
+    with pytest.raises(NodeError, match=r"PUT /lab.*planned"):
+        worker.show_lab_state({**state, "planned": -1})
 
 
 def test_connections_are_those_that_redis_sees(worker: NodeClient, redis_url: str) -> None:

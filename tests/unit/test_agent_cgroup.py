@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.agent.cgroup import CgroupReading, read_cgroup
+from infrastructure.agent.cgroup import CgroupReading, NetworkReading, read_cgroup, read_network
 
 V2_CPU = "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\nnr_periods 10\nnr_throttled 4\nthrottled_usec 750000\n"
 V1_CPU = "nr_periods 10\nnr_throttled 4\nthrottled_time 750000000\n"
@@ -46,3 +46,13 @@ def test_version_1_in_a_container_that_sees_its_hosts_path(tmp_path: Path) -> No
 
 def test_no_cgroup_at_all_is_no_figure(tmp_path: Path) -> None:
     assert read_cgroup("", tmp_path) == CgroupReading(None, None, None, None)
+
+
+def test_the_network_is_that_of_all_interfaces_but_the_loopback_one(tmp_path: Path) -> None:
+    heads = "Inter-|   Receive |  Transmit\n face |bytes packets errs | bytes packets\n"
+    rows = "".join(
+        f"  {name}: {received} 2 0 0 0 0 0 0 {sent} 3 0 0 0 0 0 0\n"
+        for name, received, sent in (("lo", 1000, 1000), ("eth0", 10, 20), ("eth1", 3, 4))
+    )
+    (tmp_path / "dev").write_text(heads + rows)
+    assert read_network(tmp_path / "dev") == NetworkReading(13, 24)

@@ -190,6 +190,20 @@ def test_an_end_belongs_to_the_start_directly_before_it() -> None:
     assert Pairing().service_ns(log_of(end, start)).tolist() == []
 
 
+def test_in_flight_is_what_living_processes_have_begun_and_not_ended(tmp_path: Path) -> None:
+    ended = 2**32 - 1
+    append(
+        tmp_path / "1-1.events",
+        b"".join(record(Kind.STARTED, sequence=i, process=os.getpid()) for i in range(3))
+        + record(Kind.FINISHED, Outcome.OK, sequence=1, process=os.getpid())
+        + record(Kind.STARTED, sequence=9, process=ended),
+    )
+    reader = EventReader(tmp_path)
+    assert reader.totals().in_flight == 2
+    append(tmp_path / "1-1.events", record(Kind.FINISHED, Outcome.FAILED, sequence=0, process=os.getpid()))
+    assert reader.totals().in_flight == 1
+
+
 def test_starts_that_never_end_are_forgotten_from_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infrastructure.agent.counting._OPEN_STARTS_LIMIT", 2)
     pairing = Pairing()

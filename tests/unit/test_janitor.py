@@ -201,3 +201,34 @@ def test_a_folder_that_is_gone_already_is_no_trouble(start: Start, lab_id: str, 
     with suppress(FileNotFoundError):
         (tmp_path / "gone").rmdir()
     _finish(_janitor(start, lab_id, tmp_path / "gone"))
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_named_semaphores_go_with_the_processes_that_made_them(start: Start, lab_id: str, folder: Path, paused: bool) -> None:
+    script = """
+import multiprocessing, time
+from multiprocessing import resource_tracker
+semaphore = multiprocessing.get_context("spawn").Semaphore()
+print(semaphore._semlock.name, resource_tracker._resource_tracker._pid, flush=True)
+time.sleep(60)
+"""
+    process = start([sys.executable, "-c", script], {LAB_ID_VARIABLE: lab_id}, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    name, tracker = process.stdout.readline().decode().split()
+    semaphore = Path(f"/dev/shm/sem.{name.lstrip('/')}")
+    assert semaphore.exists()
+    if paused:
+        os.kill(int(tracker), signal.SIGSTOP)
+    _finish(_janitor(start, lab_id, folder))
+    assert not semaphore.exists()
+    assert not is_alive(int(tracker))
+
+
+def test_a_helper_that_does_not_end_with_the_others_is_killed(
+    start: Start, lab_id: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = start(SLEEP, {LAB_ID_VARIABLE: lab_id})
+    monkeypatch.setattr(janitor, "TRACKER_PATIENCE_S", 0.05)
+    monkeypatch.setattr(janitor, "_is_resource_tracker", lambda process: process == helper.pid)
+    sweep(lab_id, folder)
+    assert helper.wait(PATIENCE_S) == -signal.SIGKILL

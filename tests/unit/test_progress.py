@@ -36,7 +36,8 @@ def run(shown: Display, title: str, number: int, total: int, outcome: str, good:
 def test_without_a_terminal_there_is_one_line_a_run(clock: Clock) -> None:
     output = io.StringIO()
     with display(Console(file=output, width=40)) as shown:
-        clock.now_s += 75
+        assert isinstance(shown, progress.PlainDisplay)
+        shown._state.began_s = clock.now_s - 75
         run(shown, "Some scenario, some-variant #1", 1, 2, "drain/s 1,000, a line much longer than the console is wide")
         run(shown, "Some scenario, [bold]other #1", 2, 2, "task-lost: [paced] 1 of 2", good=False)
     assert output.getvalue().splitlines() == [
@@ -63,15 +64,15 @@ def test_a_terminal_keeps_a_line_of_each_run_and_says_what_runs(clock: Clock) ->
     assert "1 not valid: Some scenario, [bold]other #1" in text
 
 
-def state(clock: Clock) -> tuple[Display, progress._State, Console]:
-    console, _ = terminal()
-    live = SimpleNamespace(console=console, update=lambda _: None)
+def state(clock: Clock) -> tuple[Display, progress._State]:
+    live = SimpleNamespace(console=terminal()[0], update=lambda _: None)
     shown = progress.LiveDisplay(live)  # type: ignore[arg-type]
-    return shown, shown._state, console
+    shown._state.began_s = clock.now_s
+    return shown, shown._state
 
 
 def test_the_rate_is_that_of_the_phase(clock: Clock) -> None:
-    shown, kept, _ = state(clock)
+    shown, kept = state(clock)
     shown.begin_run("a run", 1, 1)
     clock.now_s += 10
     shown.phase("capacity", 100)
@@ -86,7 +87,7 @@ def test_the_rate_is_that_of_the_phase(clock: Clock) -> None:
 
 
 def test_the_time_left_comes_from_the_runs_so_far(clock: Clock) -> None:
-    shown, kept, _ = state(clock)
+    shown, kept = state(clock)
     shown.begin_run("first", 1, 4)
     assert kept.left() == "time left: not known yet"
     clock.now_s += 30
@@ -96,7 +97,7 @@ def test_the_time_left_comes_from_the_runs_so_far(clock: Clock) -> None:
 
 
 def test_a_resumed_suite_reckons_with_the_runs_that_it_made_itself(clock: Clock) -> None:
-    shown, kept, _ = state(clock)
+    shown, kept = state(clock)
     shown.begin_run("ninth", 9, 10)
     assert kept.left() == "time left: not known yet"
     clock.now_s += 30

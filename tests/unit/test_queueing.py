@@ -54,7 +54,7 @@ def test_exponential_service_gives_the_wait_of_m_m_1(load: float) -> None:
 def test_formula_and_recursion_agree_on_the_same_queue() -> None:
     draw = np.random.default_rng(1)
     arrivals_s = np.cumsum(draw.exponential(1.0, 200_000))
-    services_s = draw.choice([0.2, 0.8], 200_000)
+    services_s = draw.choice(np.array([0.2, 0.8]), 200_000).astype(np.float64)
     waits_s = lindley_waits_s(arrivals_s, services_s)
     mean_s, half_s = batch_mean_interval(waits_s)
     assert mean_s == waits_s.mean()

@@ -232,6 +232,12 @@ def test_a_good_run_has_its_measures() -> None:
     assert outcome_text(row, SCENARIO).startswith("drain/s 1,000, ")
 
 
+@pytest.mark.parametrize(("value", "text"), [(12_345.6, "12,346"), (123.456, "123.5"), (0.0123456, "0.01235"), (0, "0")])
+def test_figures_in_the_line_are_short(value: float, text: str) -> None:
+    row = replace(result_of(recorded(), "a"), measures={"drain_per_s": value})
+    assert outcome_text(row, SCENARIO) == f"drain/s {text}"
+
+
 def test_what_was_not_measured_is_left_out_of_the_line() -> None:
     row = result_of(recorded(), "a")
     unknown = replace(row, measures={**row.measures, "p99": None})

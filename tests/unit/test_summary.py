@@ -12,6 +12,7 @@ from benchmarks.flags import Flag, FlagCode
 from benchmarks.model import RunResult
 from benchmarks.results import ResultSet
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
+from benchmarks.statistics import describe
 from benchmarks.summary import FLAGS_SHOWN, print_summary, summary_table
 from tests.unit.test_results import gathered, store
 
@@ -57,24 +58,35 @@ def test_a_variant_of_which_not_all_runs_are_valid_stands_out() -> None:
 
 def test_several_runs_show_their_mean_and_how_sure_it_is() -> None:
     lines = rendered([run(i, "some", value) for i, value in enumerate((990.0, 1000.0, 1010.0), start=1)])
-    assert line_of(lines, "some")[:4] == ["some", "3/3", "1,000", "±10"]
+    interval = describe([990.0, 1000.0, 1010.0]).interval
+    assert interval is not None
+    assert line_of(lines, "some")[:4] == ["some", "3/3", "1,000", f"±{(interval.high - interval.low) / 2:.0f}"]
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0, "0"), (0.00123456, "0.00123"), (1.23456, "1.23"), (12.3456, "12.3"), (999.9, "1,000"), (1234567.8, "1,234,568"), (-1.5, "-1.50")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (0.00123456, "0.00123"),
+        (1.23456, "1.23"),
+        (12.3456, "12.3"),
+        (999.9, "1,000"),
+        (1234567.8, "1,234,568"),
+        (-1.5, "-1.50"),
+    ],
+)
 def test_three_digits_are_shown(value: float, shown: str) -> None:
     assert line_of(rendered([run(1, "some", value)]), "some")[2] == shown
 
 
 def test_the_table_fits_a_terminal_of_80_columns_and_loses_nothing() -> None:
     values = (12_345.0, 13_345.0, 14_345.0)
-    every = [run(i, "name-of-17-letter", v, **{m: v / 1e6 for m in SCENARIO.summary if m != "drain_per_s"}) for i, v in enumerate(values, 1)]  # fmt: skip
+    others = [m for m in SCENARIO.summary if m != "drain_per_s"]
+    every = [run(i, "name-of-17-letter", v, **dict.fromkeys(others, v / 1e6)) for i, v in enumerate(values, 1)]
     lines = rendered(every, width=80)
     assert "…" not in "".join(lines)
     figures = [line.split() for line in lines[-2:]]
-    assert figures[0] == ["name-of-17-letter", "3/3", "13,345", *["0.0133"] * (len(SCENARIO.summary) - 1)]
+    assert figures[0] == ["name-of-17-letter", "3/3", "13,345", *["0.0133"] * len(others)]
     assert len(figures[1]) == len(SCENARIO.summary), "a half width under each mean, none of them broken"
 
 
@@ -89,6 +101,7 @@ def test_flags_are_printed_with_their_run_and_the_place_of_the_results_whole(tmp
     print_summary(Console(file=output, width=80), results, [SCENARIO])
     lines = output.getvalue().splitlines()
     assert f"some #2 {lost}" in lines
+    assert f"task-lost: {lost.code.advice}" in lines
     assert f"Results: {results.path}" in lines
 
 
@@ -99,5 +112,18 @@ def test_of_many_flags_the_first_are_shown_and_the_rest_counted(tmp_path: Path) 
     output = io.StringIO()
     print_summary(Console(file=output, width=200), results, [SCENARIO])
     text = output.getvalue()
-    assert text.count("task-lost") == FLAGS_SHOWN
-    assert "and 3 more" in text
+    assert text.count("#1 task-lost") == FLAGS_SHOWN
+    assert f"and 3 more; all are in {SCENARIO.name}_stats.json" in text
+    assert text.count(FlagCode.TASK_LOST.advice) == 1
+
+
+def test_the_worst_is_said_first(tmp_path: Path) -> None:
+    results = ResultSet.create(tmp_path, "x", gathered())
+    notes = tuple(FlagCode.SWAPPING.flag(pages=i) for i in range(FLAGS_SHOWN))
+    store(results, replace(run(1, "some", 100.0), flags=notes))
+    store(results, replace(run(2, "some", 100.0), valid=False, flags=(INVALID,)))
+    output = io.StringIO()
+    print_summary(Console(file=output, width=200), results, [SCENARIO])
+    flagged = [line for line in output.getvalue().splitlines() if line.startswith("some #")]
+    assert flagged[0] == f"some #2 {INVALID}"
+    assert len(flagged) == FLAGS_SHOWN

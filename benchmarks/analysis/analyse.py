@@ -1,0 +1,209 @@
+"""From a stored result set to its analysis. Reads ``manifest.json`` and the ``run.json`` files, and nothing else."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.analysis.comparison import compare_pairs, compared_measures
+from benchmarks.analysis.model import Analysis, MeasureDescription, NamedWarning, ScenarioAnalysis, Target, VariantAnalysis
+from benchmarks.analysis.targets import judge, read_targets
+from benchmarks.analysis.warnings import WarningCode, scenario_warnings
+from benchmarks.model import RunResult
+from benchmarks.results import ResultSet, StoredRun
+from benchmarks.statistics import Description, describe_each, percentile
+
+WORKER_FACTS = ("processes", "slots", "execution", "guarantee", "settings", "versions")
+"""What must be the same in every run of a variant."""
+
+
+def analyse(path: Path, targets: Sequence[Target] | None = None) -> Analysis:
+    """Everything that can be said of the result set in a folder, held against ``targets`` or those of the lab. Raises
+    ResultSetError for what is no result set or not whole, TargetsError for targets that cannot be read."""
+    return analyse_set(ResultSet.open(path), read_targets() if targets is None else targets)
+
+
+def analyse_set(results: ResultSet, targets: Sequence[Target]) -> Analysis:
+    """Everything that can be said of a result set; the same set always gives the same."""
+    manifest = results.manifest()
+    scenarios = tuple(
+        _scenario(results, name)
+        for name in sorted(manifest["scenarios"], key=lambda name: int(manifest["scenarios"][name]["number"]))
+    )
+    return Analysis(
+        path=results.path,
+        label=manifest["label"],
+        created_utc=manifest["created_utc"],
+        state=manifest["state"],
+        manifest=manifest,
+        control=manifest["control"],
+        scenarios=scenarios,
+        warnings=tuple(_set_warnings(results, len(results.stored_runs()))),
+        targets=judge(targets, scenarios, manifest["control"]),
+    )
+
+
+def describe_measures(measures: Mapping[str, Sequence[float]]) -> dict[str, MeasureDescription]:
+    """Everything that describes the values of each measure."""
+    return {
+        name: _describe(name, values, description)
+        for (name, values), description in zip(measures.items(), describe_each(list(measures.values())), strict=True)
+    }
+
+
+def variants_of(results: ResultSet, scenario: str, measures: Iterable[str]) -> dict[str, VariantAnalysis]:
+    """The variants that have runs of a scenario, in the order in which they were entered, with these measures."""
+    rows = results.rows(scenario)
+    stored = [run for run in results.stored_runs() if run.result.scenario == scenario]
+    entered = entered_variants(results.manifest())
+    names = [*entered, *sorted({row.variant for row in rows} - set(entered))]
+    wanted = list(measures)
+    return {
+        variant: _variant(
+            variant,
+            [row for row in rows if row.variant == variant],
+            [run for run in stored if run.result.variant == variant],
+            wanted,
+        )
+        for variant in names
+        if any(row.variant == variant for row in rows)
+    }
+
+
+def entered_variants(manifest: Mapping[str, Any]) -> list[str]:
+    """The names under which variants were entered, in that order; empty where the manifest does not say."""
+    entries = manifest["settings"].get("entries")
+    if not isinstance(entries, list):
+        return []
+    names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)]
+    return [name for name in names if isinstance(name, str)]
+
+
+def measures_to_compare(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of a scenario as the manifest describes it: :func:`benchmarks.analysis.comparison.compared_measures`."""
+    return compared_measures(described["headline"], list(_summary(described)), described["shares"])
+
+
+def planned_runs(manifest: Mapping[str, Any]) -> int | None:
+    """How many runs each variant was to have at least; None where the manifest does not say."""
+    runs = manifest["settings"].get("runs")
+    return runs if isinstance(runs, int) and runs > 0 else None
+
+
+def _describe(measure: str, values: Sequence[float], description: Description) -> MeasureDescription:
+    p95, p99 = percentile(values, 0.95), percentile(values, 0.99)
+    return MeasureDescription(
+        measure=measure,
+        n=description.n,
+        mean=description.mean,
+        median=description.median,
+        sd=description.sd,
+        cv=description.cv,
+        interval=description.interval,
+        p95=None if p95 is None else p95.value,
+        p95_interval=None if p95 is None else p95.interval,
+        p99=None if p99 is None else p99.value,
+        p99_interval=None if p99 is None else p99.interval,
+        values=tuple(values),
+    )
+
+
+def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
+    manifest = results.manifest()
+    described = manifest["scenarios"][name]
+    variants = variants_of(results, name, described["columns"])
+    summary = _summary(described)
+    compared = measures_to_compare(described)
+    comparisons, family = compare_pairs(
+        {measure: {variant: found.measures[measure].values for variant, found in variants.items()} for measure in compared},
+        described.get("better", {}),
+        planned_runs(manifest),
+    )
+    return ScenarioAnalysis(
+        name=name,
+        number=described["number"],
+        title=described["title"],
+        question=described["question"],
+        headline=described["headline"],
+        columns=described["columns"],
+        summary=summary,
+        better=described.get("better", {}),
+        variants=variants,
+        comparisons=comparisons,
+        warnings=(
+            *scenario_warnings(name, entered_variants(manifest), variants, described["headline"], compared),
+            *_made_differently(name, [run for run in results.stored_runs() if run.result.scenario == name]),
+            *_without_control(name, manifest["control"], variants, described["shares"]),
+        ),
+        family_size=family,
+        compared_measures=compared,
+    )
+
+
+def _variant(name: str, rows: Sequence[RunResult], stored: Sequence[StoredRun], measures: Iterable[str]) -> VariantAnalysis:
+    workers = [worker for run in stored if (worker := _mapping(run.record.get("worker")))]
+    executed = [asked for run in stored if isinstance(asked := run.record.get("executed_variant"), str)]
+    return VariantAnalysis(
+        name=name,
+        framework=rows[0].framework,
+        executed=executed[0] if executed else name,
+        runs=tuple(rows),
+        measures=describe_measures({measure: _values(rows, measure) for measure in measures}),
+        worker=workers[0] if workers else {},
+    )
+
+
+def _values(rows: Sequence[RunResult], measure: str) -> list[float]:
+    """Over the valid runs, in their order."""
+    return [float(value) for row in rows if row.valid and (value := row.measures.get(measure)) is not None]
+
+
+def _set_warnings(results: ResultSet, made: int) -> Iterable[NamedWarning]:
+    manifest = results.manifest()
+    if manifest["state"] != "complete":
+        runs = planned_runs(manifest)
+        entries = len(entered_variants(manifest))
+        planned = "an unknown number" if runs is None or not entries else runs * entries * len(manifest["scenarios"])
+        yield WarningCode.SET_INCOMPLETE.warning(state=manifest["state"], made=made, planned=planned, path=results.path)
+
+
+def _made_differently(scenario: str, stored: Sequence[StoredRun]) -> Iterable[NamedWarning]:
+    """One warning for each variant of which two runs differ in what must be alike."""
+    for variant in dict.fromkeys(run.result.variant for run in stored):
+        first: tuple[RunResult, Mapping[str, Any]] | None = None
+        for run in (run for run in stored if run.result.variant == variant and _mapping(run.record.get("worker"))):
+            facts = _facts(run)
+            if first is None:
+                first = (run.result, facts)
+            elif different := [what for what in facts if facts[what] != first[1][what]]:
+                yield WarningCode.SETTINGS_DIFFER.warning(
+                    scenario=scenario, variant=variant, what=" and ".join(different), first=first[0].run, second=run.result.run
+                )
+                break
+
+
+def _facts(run: StoredRun) -> Mapping[str, Any]:
+    worker = _mapping(run.record.get("worker"))
+    return {
+        **{fact: worker.get(fact) for fact in WORKER_FACTS},
+        "executed variant": run.record.get("executed_variant"),
+        "sizes": run.record.get("sizes"),
+    }
+
+
+def _without_control(
+    scenario: str, control: str | None, variants: Mapping[str, VariantAnalysis], shares: Mapping[str, str]
+) -> Iterable[NamedWarning]:
+    if not shares or not variants:
+        return
+    if control is None:
+        yield WarningCode.NO_CONTROL.warning(scenario=scenario, reason="no control was entered")
+    elif control not in variants or not variants[control].valid_runs:
+        yield WarningCode.NO_CONTROL.warning(scenario=scenario, reason=f"the control {control} has no valid run")
+
+
+def _summary(described: Mapping[str, Any]) -> dict[str, str]:
+    return {measure: heading for measure, heading in described["summary"].items() if measure in described["columns"]}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

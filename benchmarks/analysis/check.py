@@ -1,0 +1,19 @@
+"""Whether a result set may pass in a pipeline."""
+
+from benchmarks.analysis.model import Analysis
+from benchmarks.flags import Severity
+
+
+def failures(analysis: Analysis) -> tuple[str, ...]:
+    """Every reason why it may not, in words: a missed target, an invalid run, or not one valid run. Warnings, anti-patterns and
+    targets that were not measured let it pass."""
+    reasons = [
+        f"missed: {missed.target.name}, {missed.variant}: {missed.text} ({missed.target.source})"
+        for missed in analysis.missed_targets()
+    ]
+    for run in analysis.invalid_runs():
+        why = "; ".join(str(flag) for flag in run.flags if flag.code.severity is Severity.INVALID)
+        reasons.append(f"invalid: {run.scenario} {run.variant} #{run.repetition}: {why or 'the run does not say why'}")
+    if not any(variant.valid_runs for scenario in analysis.scenarios for variant in scenario.variants.values()):
+        reasons.append("nothing measured: the result set holds no valid run")
+    return tuple(reasons)

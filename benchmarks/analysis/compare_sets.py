@@ -1,0 +1,183 @@
+"""Two result sets against each other: what an upgrade, a setting or another machine changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.analysis.analyse import measures_to_compare, planned_runs, variants_of
+from benchmarks.analysis.comparison import Contest, compare_family
+from benchmarks.analysis.model import Change, EnvironmentDifference, SetComparison, VariantAnalysis
+from benchmarks.results import ResultSet, ResultSetError
+
+A, B = "A", "B"
+IGNORED = frozenset(
+    {"boot_id", "frequency_mhz", "command_line", "created_utc", "finished_utc", "entries", "scenarios", "frameworks"}
+)
+"""What differs between any two invocations, or is shown elsewhere."""
+MUST_BE_EQUAL = ("processes", "slots")
+"""What each worker must have had alike for its figures to be comparable at all."""
+
+
+class NotComparableError(ResultSetError):
+    """Two result sets that have nothing to compare, or should not be compared. The message says why."""
+
+
+def compare_sets(path_a: Path, path_b: Path, *, force: bool = False) -> SetComparison:
+    """Compare set B with set A, variant by variant, in the measures that a person sees first.
+
+    Refused where there is nothing in common, always; and where the sizes of a scenario or the processes and slots of a worker
+    differ, unless ``force`` is given: then the obstacles are listed with the result. A difference of machine, version or setting
+    is no obstacle, for it may be the question; it is listed first. The family of Holm's correction is every comparison made.
+    Raises NotComparableError, and ResultSetError for what is no result set.
+    """
+    if path_a.resolve() == path_b.resolve():
+        raise NotComparableError(f"{path_a} is compared with itself: name two result sets")
+    a, b = ResultSet.open(path_a), ResultSet.open(path_b)
+    left, right = _held(a), _held(b)
+    common = [name for name in left if name in right]
+    if not common:
+        raise NotComparableError(f"no scenario in common: A holds {_words(left)}, B holds {_words(right)}")
+    pairs = [(left[s], name) for s in common for name in left[s].variants if name in right[s].variants]
+    if not pairs:
+        held = [_words({v for s in common for v in side[s].variants}) for side in (left, right)]
+        raise NotComparableError(f"no variant in common: A holds runs of {held[0]}, B of {held[1]}")
+    obstacles = (*_sizes_differ(a, b, common), *_workers_differ(pairs, right))
+    if obstacles and not force:
+        raise NotComparableError("not like with like: " + "; ".join(obstacles) + ". With --force they are compared all the same")
+    return SetComparison(
+        a=a.path,
+        b=b.path,
+        differences=tuple(_environment_differences(a, b, left, right)),
+        obstacles=obstacles,
+        changes=_changes(pairs, right, _planned(a, b)),
+        left_out=tuple(_left_out(left, right)),
+        headings={name: right[name].described["summary"] for name in common},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a result set holds of a scenario."""
+
+    name: str
+    described: Mapping[str, Any]
+    compared: tuple[str, ...]
+    variants: Mapping[str, VariantAnalysis]
+
+
+def _held(results: ResultSet) -> dict[str, _Held]:
+    held = {}
+    for name, described in results.manifest()["scenarios"].items():
+        compared = measures_to_compare(described)
+        held[name] = _Held(name, described, compared, variants_of(results, name, compared))
+    return held
+
+
+def _environment_differences(
+    a: ResultSet, b: ResultSet, left: Mapping[str, _Held], right: Mapping[str, _Held]
+) -> Iterator[EnvironmentDifference]:
+    """Host, commit, settings, versions, and how each worker ran, as far as they differ."""
+    before, after = a.manifest(), b.manifest()
+    for part in ("host", "queuelab_version", "git", "control", "seed", "settings"):
+        yield from _differences(part, before.get(part), after.get(part))
+    for name, packages in before["versions"].items():
+        if name in after["versions"]:
+            yield from _differences(f"versions {name}", packages, after["versions"][name])
+    workers_a, workers_b = _workers(left), _workers(right)
+    for variant in workers_a:
+        if variant in workers_b:
+            for fact in ("execution", "guarantee", "settings"):
+                yield from _differences(f"{variant} {fact}", workers_a[variant].get(fact), workers_b[variant].get(fact))
+
+
+def _workers(held: Mapping[str, _Held]) -> dict[str, Mapping[str, Any]]:
+    """How each variant's worker ran, in the first scenario that has it."""
+    workers: dict[str, Mapping[str, Any]] = {}
+    for scenario in held.values():
+        for variant in scenario.variants.values():
+            if variant.worker:
+                workers.setdefault(variant.name, variant.worker)
+    return workers
+
+
+def _differences(what: str, a: Any, b: Any) -> Iterator[EnvironmentDifference]:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for name in dict.fromkeys([*a, *b]):
+            if name not in IGNORED:
+                yield from _differences(f"{what} {name}", a.get(name), b.get(name))
+    elif a != b:
+        yield EnvironmentDifference(what.replace("_", " "), _shown(a), _shown(b))
+
+
+def _shown(value: Any) -> str:
+    return "–" if value is None else str(value)
+
+
+def _sizes_differ(a: ResultSet, b: ResultSet, scenarios: Sequence[str]) -> Iterator[str]:
+    sizes = (_sizes(a), _sizes(b))
+    for scenario in scenarios:
+        left, right = sizes[0].get(scenario, {}), sizes[1].get(scenario, {})
+        different = [name for name in dict.fromkeys([*left, *right]) if left.get(name) != right.get(name)]
+        if different:
+            words = ", ".join(f"{name} {_shown(left.get(name))} and {_shown(right.get(name))}" for name in different)
+            yield f"sizes of {scenario} (A and B): {words}"
+
+
+def _sizes(results: ResultSet) -> dict[str, Mapping[str, Any]]:
+    """Of the first run of each scenario that says."""
+    sizes: dict[str, Mapping[str, Any]] = {}
+    for run in results.stored_runs():
+        found = run.record.get("sizes")
+        if isinstance(found, Mapping):
+            sizes.setdefault(run.result.scenario, found)
+    return sizes
+
+
+def _workers_differ(pairs: Sequence[tuple[_Held, str]], right: Mapping[str, _Held]) -> Iterator[str]:
+    said = set()
+    for scenario, name in pairs:
+        workers = [side.variants[name].worker for side in (scenario, right[scenario.name])]
+        for fact in MUST_BE_EQUAL:
+            a, b = (worker.get(fact) for worker in workers)
+            if all(workers) and a != b and (name, fact) not in said:
+                said.add((name, fact))
+                yield f"{fact} of {name}: {_shown(a)} and {_shown(b)}"
+
+
+def _changes(pairs: Sequence[tuple[_Held, str]], right: Mapping[str, _Held], planned: int | None) -> tuple[Change, ...]:
+    subjects: list[tuple[str, str]] = []
+    contests: list[Contest] = []
+    for scenario, name in pairs:
+        other = right[scenario.name]
+        for measure in (m for m in scenario.compared if m in other.compared):
+            before, after = _values(scenario.variants[name], measure), _values(other.variants[name], measure)
+            subjects.append((scenario.name, name))
+            contests.append(Contest(measure, B, A, after, before, other.described.get("better", {}).get(measure)))
+    comparisons, _ = compare_family(contests, planned)
+    return tuple(Change(s, v, found) for (s, v), found in zip(subjects, comparisons, strict=True))
+
+
+def _values(variant: VariantAnalysis, measure: str) -> tuple[float, ...]:
+    return variant.measures[measure].values
+
+
+def _planned(a: ResultSet, b: ResultSet) -> int | None:
+    """The fewer of the two: what comes after it may have been added because of what was seen."""
+    planned = [runs for runs in (planned_runs(a.manifest()), planned_runs(b.manifest())) if runs is not None]
+    return min(planned, default=None)
+
+
+def _left_out(left: Mapping[str, _Held], right: Mapping[str, _Held]) -> Iterator[str]:
+    for label, side, other in ((A, left, right), (B, right, left)):
+        for name, scenario in side.items():
+            if name not in other:
+                yield f"{name}: only in {label}"
+                continue
+            missing = [variant for variant in scenario.variants if variant not in other[name].variants]
+            if missing:
+                yield f"{name}, {', '.join(missing)}: only in {label}"
+
+
+def _words(names: Mapping[str, Any] | set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

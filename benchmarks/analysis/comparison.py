@@ -1,0 +1,143 @@
+"""Variants against each other: every pair, in every measure that a person sees first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from benchmarks.analysis.model import PairComparison
+from benchmarks.flags import FEWEST_RUNS
+from benchmarks.model import Direction
+from benchmarks.report.words import from_to, number, p_value
+from benchmarks.statistics import SIGNIFICANCE, Comparison, compare, difference_shown, effect, holm, ratio_interval
+
+Values = Mapping[str, Sequence[float]]
+"""The values of one measure by variant."""
+
+TWICE = 2.0
+
+
+def compared_measures(headline: str, summary: Sequence[str], shares: Mapping[str, str]) -> tuple[str, ...]:
+    """The measures whose pairs are tested: the headline, then those of the summary. A share of the control's mean of a measure
+    that is tested itself is left out: dividing all values by one number changes no test, and would count it twice."""
+    wanted = tuple(dict.fromkeys([headline, *summary]))
+    return tuple(measure for measure in wanted if shares.get(measure) not in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Two groups of values of one measure that are to be compared, and which way the measure is better."""
+
+    measure: str
+    a: str
+    b: str
+    values_a: Sequence[float]
+    values_b: Sequence[float]
+    better: Direction | None
+
+
+def compare_pairs(
+    measures: Mapping[str, Values], better: Mapping[str, Direction], planned: int | None = None
+) -> tuple[tuple[PairComparison, ...], int]:
+    """Compare every pair of variants in every measure, and say how many tests the correction is for.
+
+    The family of Holm's correction is all of it: every pair in every measure given, of one scenario, as far as both sides have
+    two values or more. So in a scenario without any real difference the chance that even one is shown is below 5 %. Nothing is
+    shown with fewer than four runs on a side. ``planned`` is the number of runs that each variant was to have at least
+    (:func:`benchmarks.statistics.compare`).
+    """
+    return compare_family(
+        [
+            Contest(measure, a, b, values[a], values[b], better.get(measure))
+            for measure, values in measures.items()
+            for a, b in combinations(values, 2)
+        ],
+        planned,
+    )
+
+
+def compare_family(contests: Sequence[Contest], planned: int | None) -> tuple[tuple[PairComparison, ...], int]:
+    """Compare each, corrected for all of them; and how many could be tested."""
+    tests = [compare(c.values_a, c.values_b, planned) for c in contests]
+    adjusted = iter(holm([test.welch_p for test in tests if test.welch_p is not None]))
+    family = sum(test.welch_p is not None for test in tests)
+    comparisons = []
+    for contest, test in zip(contests, tests, strict=True):
+        holm_p = None if test.welch_p is None else next(adjusted)
+        comparisons.append(_comparison(contest, test, holm_p, family))
+    return tuple(comparisons), family
+
+
+def _comparison(contest: Contest, test: Comparison, holm_p: float | None, family: int) -> PairComparison:
+    ratio, size = ratio_interval(contest.values_a, contest.values_b), effect(contest.values_a, contest.values_b)
+    mean_a, mean_b = _mean(contest.values_a), _mean(contest.values_b)
+    enough = min(len(contest.values_a), len(contest.values_b)) >= FEWEST_RUNS
+    shown = enough and difference_shown(holm_p, test.mann_whitney_p)
+    winner = _winner(contest, mean_a, mean_b) if shown else None
+    found = PairComparison(
+        measure=contest.measure,
+        a=contest.a,
+        b=contest.b,
+        n_a=len(contest.values_a),
+        n_b=len(contest.values_b),
+        mean_a=mean_a,
+        mean_b=mean_b,
+        ratio=_ratio(mean_a, mean_b),
+        interval=None if ratio is None else ratio.interval,
+        welch_p=test.welch_p,
+        mann_whitney_p=test.mann_whitney_p,
+        holm_p=holm_p,
+        cohens_d=None if size is None else size.cohens_d,
+        cliffs_delta=None if size is None else size.cliffs_delta,
+        effect=None if size is None else size.name,
+        shown=shown,
+        better=winner,
+        verdict="",
+    )
+    return replace(found, verdict=_verdict(found, family))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _ratio(a: float | None, b: float | None) -> float | None:
+    """None where the signs make it meaningless."""
+    return a / b if a is not None and b and a * b >= 0 else None
+
+
+def _winner(contest: Contest, mean_a: float | None, mean_b: float | None) -> str | None:
+    if contest.better is None or mean_a is None or mean_b is None or mean_a == mean_b:
+        return None
+    return contest.a if (mean_a > mean_b) is (contest.better == "higher") else contest.b
+
+
+def _verdict(found: PairComparison, family: int) -> str:
+    for name, n in ((found.a, found.n_a), (found.b, found.n_b)):
+        if n == 0:
+            return f"not compared: {name} has no valid run with this measure"
+    if found.shown:
+        judgement = "" if found.better is None else ", better" if found.better == found.a else ", worse"
+        return f"{found.a} is {_how_far(found)} {found.b}{judgement} ({found.effect} effect)"
+    if min(found.n_a, found.n_b) < FEWEST_RUNS:
+        return f"no difference shown: {found.n_a} and {found.n_b} valid runs, it takes {FEWEST_RUNS} a side"
+    if found.holm_p is not None and found.holm_p < SIGNIFICANCE:
+        return f"no difference shown: the means differ, the ranks do not (p = {p_value(found.mann_whitney_p)})"
+    within = f": the ratio lies from {from_to(found.interval)}" if found.interval is not None else ""
+    return f"no difference shown{within} (p {equals_p(found.holm_p)} over {family} comparisons)"
+
+
+def equals_p(p: float | None) -> str:
+    """A p-value to follow the letter p: ``= 0.012`` or ``< 0.001``."""
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _how_far(found: PairComparison) -> str:
+    higher = (found.mean_a or 0) > (found.mean_b or 0)
+    if not found.ratio:
+        return "higher than" if higher else "lower than"
+    if found.ratio >= TWICE:
+        return f"{number(found.ratio)} times"
+    return f"{number(abs(found.ratio - 1) * 100)} % {'higher' if higher else 'lower'} than"

@@ -1,0 +1,1 @@
+"""Watching the lab: what the runner tells Prometheus, and what is asked of it."""

@@ -1,0 +1,102 @@
+"""Pictures and reports into a result set's folder: each file is written beside its place and renamed when it is whole."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from benchmarks.analysis.analyse import analyse_set
+from benchmarks.analysis.model import Analysis
+from benchmarks.analysis.storing import store
+from benchmarks.analysis.targets import read_targets
+from benchmarks.report.chart import Chart
+from benchmarks.report.charts import charts_of, scenario_data
+from benchmarks.report.page import Linked, render_html, render_markdown, scenario_views
+from benchmarks.report.pictures import draw
+from benchmarks.report.recorded import RunCurves, reduce_run
+from benchmarks.report.style import Style, styles
+from benchmarks.results import ResultSet, ResultSetError
+
+PICTURES = "pictures"
+PAGE = "summary_report.html"
+MARKDOWN = "report.md"
+"""The files' names within the result set."""
+
+
+def write_pictures(path: Path) -> list[Path]:
+    """Draw every chart of the result set into its folder ``pictures``: ``SCENARIO-CHART.svg`` and ``.png``. Pictures that an
+    earlier version left there go. Raises ResultSetError for what is no result set, or holds no valid run; OSError where nothing
+    can be written."""
+    results, analysis = _read(path)
+    look = _styles(analysis)
+    titles = {scenario.name: scenario.title for scenario in analysis.scenarios}
+    written: list[Path] = []
+    for scenario, charts in _charts(results, analysis).items():
+        for chart in charts:
+            for ending, content in draw(chart, titles[scenario], look).items():
+                written.append(_write(results.path, f"{PICTURES}/{scenario}-{chart.name}.{ending}", content))
+    if not written:
+        raise ResultSetError(f"{results.path} holds no valid run: there is nothing to draw (`just report` says what went wrong)")
+    for left in (results.path / PICTURES).iterdir():
+        if left not in written:
+            left.unlink()
+    return written
+
+
+def write_report(path: Path) -> list[Path]:
+    """Write ``summary_report.html`` and ``report.md``, and the tables that they link to. Raises ResultSetError for what is no
+    result set, or holds no run; OSError where nothing
+    can be written."""
+    results, analysis = _read(path)
+    if not all((results.path / f"{name}.csv").is_file() for name in results.manifest()["scenarios"]):
+        results.write_tables()
+    look, charts, linked = _styles(analysis), _charts(results, analysis), _linked(results.path)
+    store(analysis)
+    views = scenario_views(analysis, charts, look, linked)
+    return [
+        _write(results.path, PAGE, render_html(analysis, views, look, linked).encode()),
+        _write(results.path, MARKDOWN, render_markdown(analysis, linked).encode()),
+    ]
+
+
+def _read(path: Path) -> tuple[ResultSet, Analysis]:
+    results = ResultSet.open(path)
+    if not results.stored_runs():
+        raise ResultSetError(f"{results.path} holds no run yet: make some with `just benchmark-resume {results.path}`")
+    return results, analyse_set(results, read_targets())
+
+
+def _styles(analysis: Analysis) -> dict[str, Style]:
+    return styles({v.name: v.framework for scenario in analysis.scenarios for v in scenario.variants.values()})
+
+
+def _charts(results: ResultSet, analysis: Analysis) -> Mapping[str, list[Chart]]:
+    """By scenario; one run's raw data is read at a time."""
+    charts = {}
+    for scenario in analysis.scenarios:
+        curves: dict[str, list[RunCurves]] = {}
+        for stored in results.stored_runs():
+            if stored.result.scenario == scenario.name and stored.result.valid:
+                curves.setdefault(stored.result.variant, []).append(reduce_run(stored))
+        charts[scenario.name] = charts_of(scenario_data(analysis, scenario, curves))
+    return charts
+
+
+def _linked(folder: Path) -> Linked:
+    def below(name: str) -> Iterator[str]:
+        return (str(file.relative_to(folder)) for file in sorted((folder / name).glob("*")) if file.is_file())
+
+    return Linked(
+        pictures=frozenset(below(PICTURES)),
+        profiles=tuple(below("profiles")),
+    )
+
+
+def _write(folder: Path, name: str, content: bytes) -> Path:
+    final = folder / name
+    final.parent.mkdir(exist_ok=True)
+    unfinished = folder / f".unfinished-{final.name}"
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(final)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return final

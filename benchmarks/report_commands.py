@@ -1,0 +1,38 @@
+"""The commands that show a result set: pictures and reports."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks.results import LATEST
+from benchmarks.settings import load_settings
+
+report_app = typer.Typer()
+console = Console()
+
+Result = Annotated[Path | None, typer.Argument(help="A result set's folder; without one the latest.", metavar="[RESULT]")]
+
+
+def _chosen(result: Path | None) -> Path:
+    return result or load_settings().benchmark_output_dir / LATEST
+
+
+@report_app.command()
+def visualize(result: Result = None) -> None:
+    """Draw a result set's charts as SVG and PNG, into its folder pictures."""
+    # Only here: matplotlib and plotly take longer to import than most commands run.
+    from benchmarks.report.write import write_pictures
+
+    written = write_pictures(_chosen(result))
+    console.print(f"{len(written)} pictures in [bold]{written[0].parent}[/bold]", soft_wrap=True)
+
+
+@report_app.command()
+def report(result: Result = None) -> None:
+    """Write summary_report.html, one self-contained page, and report.md, for a pull request, into a result set's folder."""
+    from benchmarks.report.write import write_report
+
+    for file in write_report(_chosen(result)):
+        console.print(f"[bold]{file}[/bold], {file.stat().st_size / 1e6:.1f} MB", soft_wrap=True, highlight=False)

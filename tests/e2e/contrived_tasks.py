@@ -1,0 +1,185 @@
+"""A framework contrived for the tests, whose variants each do one thing wrong; ``contrived`` does none.
+
+The tests copy this file into a folder of their own, where the lab finds it: nothing of the lab knows of it.
+"""
+
+import argparse
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import redis
+
+import tasks.contract
+from tasks.contract import Database, Depth, Variant, WorkerCommand, WorkerPlan, WorkerRequest, database_url, spread
+from tasks.workloads import TaskCall, execute, recorder
+
+DATABASE = Database(purpose="queue", variable="CONTRIVED_REDIS_URL", number=9)
+IMPORTS = os.pathsep.join([str(Path(__file__).parent), str(Path(tasks.contract.__file__).parents[1])])
+WARMUP_PHASE = 0
+LAST_TASK = 50
+MISSING_MODULE = "made_of_nothing"
+
+
+def loses(sequence: int) -> bool:
+    """One task in a hundred."""
+    return sequence % 100 == 99
+
+
+def doubles(sequence: int) -> bool:
+    """One task in fifty, and none of those that are lost."""
+    return sequence % 50 == 25
+
+
+def run(call: TaskCall) -> None:
+    """As it should be."""
+    execute(*call)
+
+
+def lose_and_double(call: TaskCall) -> None:
+    """Run some tasks not at all and some twice."""
+    if call[1] != WARMUP_PHASE and loses(call[2]):
+        return
+    execute(*call)
+    if call[1] != WARMUP_PHASE and doubles(call[2]):
+        execute(*call)
+
+
+def drop(call: TaskCall) -> None:
+    """Run none."""
+
+
+def drop_when_warm(call: TaskCall) -> None:
+    """Run none but those of the warm-up."""
+    if call[1] == WARMUP_PHASE:
+        execute(*call)
+
+
+executed: list[int] = []
+
+
+def die_on_the_way(call: TaskCall) -> None:
+    """End the process after a few tasks."""
+    execute(*call)
+    if call[1] != WARMUP_PHASE:
+        executed.append(call[2])
+    if len(executed) == LAST_TASK:
+        print("out of cheese", flush=True)
+        os._exit(7)
+
+
+def hang_when_warm(call: TaskCall) -> None:
+    """Begin a task and never end it, nor the process."""
+    if call[1] != WARMUP_PHASE:
+        recorder.started(*call[:4])
+        print("waiting for the end of time", flush=True)
+        threading.Event().wait()
+    execute(*call)
+
+
+BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
+    "contrived": run,
+    "contrived-lossy": lose_and_double,
+    "contrived-dropping": drop,
+    "contrived-late-dropping": drop_when_warm,
+    "contrived-dying": die_on_the_way,
+    "contrived-hanging": hang_when_warm,
+}
+UNSTARTABLE = "contrived-unstartable"
+
+
+def connect() -> redis.Redis:
+    """A client whose blocking commands may block for as long as they ask to."""
+    return redis.Redis.from_url(database_url(DATABASE), socket_timeout=None)
+
+
+def claimed_of(queue: str) -> str:
+    """The list of what is taken and not finished."""
+    return f"{queue}:claimed"
+
+
+class ContrivedProducer:
+    """Pushes tasks on a list."""
+
+    def __init__(self) -> None:
+        self._client = connect()
+        self._client.ping()
+
+    def enqueue(self, queue: str, call: TaskCall) -> None:
+        """Push one task."""
+        self._client.lpush(queue, json.dumps(call))
+
+    def enqueue_many(self, queue: str, calls: Sequence[TaskCall]) -> Sequence[Exception | None]:
+        """Push all tasks with one command."""
+        self._client.lpush(queue, *map(json.dumps, calls))
+        return [None] * len(calls)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+class ContrivedFramework:
+    """See :class:`tasks.contract.Framework`."""
+
+    name = "contrived"
+    variants = tuple(Variant(name, "main-thread", name) for name in (*BEHAVIOURS, UNSTARTABLE))
+    databases = (DATABASE,)
+    packages = ("redis",)
+    loop_factory = None
+
+    def worker_plan(self, request: WorkerRequest) -> WorkerPlan:
+        """One process for each slot."""
+        shape = spread(request.slots, request.slots)
+        arguments = ("-m", Path(__file__).stem, "--variant", request.variant, "--queues", *request.queues)
+        if request.variant == UNSTARTABLE:
+            arguments = ("-c", f"import {MISSING_MODULE}")
+        return WorkerPlan(
+            commands=(WorkerCommand(arguments, {"PYTHONPATH": IMPORTS}),) * shape.processes,
+            shape=shape,
+            working_processes=1,
+            guarantee="at-least-once",
+            settings={},
+        )
+
+    def producer(self, variant: str) -> ContrivedProducer:
+        """A connected producer."""
+        return ContrivedProducer()
+
+    def purge(self, queues: Sequence[str]) -> None:
+        """Delete the lists."""
+        with connect() as client:
+            client.delete(*queues, *map(claimed_of, queues))
+
+    def depth(self, queue: str) -> Depth:
+        """Two LLEN."""
+        with connect() as client:
+            return Depth(waiting=client.llen(queue), claimed=client.llen(claimed_of(queue)), delayed=0)
+
+
+FRAMEWORK = ContrivedFramework()
+
+
+def main() -> None:
+    """Run a worker process until SIGTERM."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--variant", required=True)
+    parser.add_argument("--queues", nargs=1, required=True)
+    options = parser.parse_args()
+    behave, queue = BEHAVIOURS[options.variant], options.queues[0]
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    client: Any = connect()
+    while not stopping.is_set():
+        item = client.blmove(queue, claimed_of(queue), 0.5, "RIGHT", "LEFT")
+        if item is not None:
+            behave(tuple(json.loads(item)))
+            client.lrem(claimed_of(queue), 1, item)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Whatever ends a command line, and whenever: nothing of it is left, nothing is half written, and it can be gone on with."""
+
+import os
+import random
+import signal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.hand_tools import ask_framework
+from benchmarks.labs import control_of
+from benchmarks.results import ResultSet
+from tasks.contract import framework_names
+from tests.e2e.cli_support import REFUSED, SCENARIO, SMALL, Command, Ended, LabCli, StartedLab, sizes
+from tests.support import CHECKOUT, is_alive, wait_for
+
+pytestmark = pytest.mark.e2e
+
+TASKS = 100
+KILLS = 20
+KILLED_WITHIN_S = (0.3, 5.5)
+"""From the start of a command: before its lab, while that comes up, in a run, while one is stored."""
+SHORT = ("--size", "paced_s=0.2", "--size", "half_s=0.2")
+
+
+@cache
+def descriptions() -> list[dict[str, Any]]:
+    return [ask_framework(name, {"op": "describe"}) for name in framework_names()]
+
+
+def twice_the_control() -> tuple[str, ...]:
+    name = control_of(descriptions())
+    return "--variants", f"a={name},b={name}"
+
+
+def one_with_a_pool() -> tuple[str, ...]:
+    names = [v["name"] for d in descriptions() for v in d["variants"] if v["execution"] == "child-process"]
+    return "--variants", sorted(names)[0]
+
+
+def holders_of_the_lock() -> set[int]:
+    """The processes that hold the checkout's lock (flock), as the kernel has them."""
+    inode = (CHECKOUT / ".lab.lock").stat().st_ino
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines() if ":" in line]
+    return {int(fields[4]) for fields in locks if fields[1] == "FLOCK" and int(fields[5].rpartition(":")[2]) == inode}
+
+
+def kill(command: Command) -> None:
+    """End it as nothing can be ended harder, and see that its lab follows."""
+    command.look()
+    command.process.kill()
+    command.process.wait()
+    for lab in command.labs:
+        wait_for(lambda lab=lab: not lab.left(), f"the lab {lab.lab_id} to end")  # type: ignore[misc]
+    assert command.process.pid not in holders_of_the_lock()
+
+
+def half_written(results: ResultSet) -> list[str]:
+    return [str(path) for path in results.path.parent.rglob(".unfinished-*")]
+
+
+def assert_whole(results: ResultSet, names: set[str], repetitions: int) -> None:
+    stored = [run.result for run in results.stored_runs()]
+    assert sorted((run.variant, run.repetition) for run in stored) == sorted(
+        (name, repetition) for name in names for repetition in range(1, repetitions + 1)
+    )
+    assert [run.run for run in stored] == list(range(1, len(stored) + 1))
+    assert all(run.failure is None for run in stored)
+    lines = (results.path / f"{SCENARIO}.csv").read_text().splitlines()
+    assert len(lines) - 1 == len(stored)
+    assert results.manifest()["state"] == "complete"
+    assert half_written(results) == []
+
+
+def resumed(lab_cli: LabCli, path: Path) -> Ended:
+    return lab_cli.run("run", "--resume-from", str(path))
+
+
+def test_a_suite_that_is_killed_again_and_again_is_complete_in_the_end(lab_cli: LabCli) -> None:
+    draw = random.Random(1)
+    begun = lab_cli.begin("run", *SMALL, *SHORT, *sizes(TASKS, runs=3), *twice_the_control(), until="Writing to")
+    path = Path(begun.output().split("Writing to ")[1].splitlines()[0])
+    begun.watch(draw.uniform(0, 5))
+    kill(begun)
+    labs = [*begun.labs]
+    kept: list[bytes] = []
+    for _ in range(KILLS - 1):
+        command = lab_cli.start("run", "--resume-from", str(path))
+        command.watch(draw.uniform(*KILLED_WITHIN_S))
+        kill(command)
+        labs += command.labs
+        now = [(run.folder / "run.json").read_bytes() for run in ResultSet.open(path).stored_runs()]
+        assert now[: len(kept)] == kept, "what was stored stays as it is"
+        kept = now
+    assert len({lab.lab_id for lab in labs}) == len(labs) > KILLS / 2, "most were killed when their lab was up already"
+    ended = resumed(lab_cli, path)
+    assert ended.errors == ""
+    assert_whole(ResultSet.open(path), {"a", "b"}, repetitions=3)
+    assert [lab.left() for lab in labs if lab.left()] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
+def test_semaphores_and_logs_go_with_it(lab_cli: LabCli, number: signal.Signals) -> None:
+    command = lab_cli.begin("run", *SMALL, *sizes(TASKS), *one_with_a_pool(), until="Writing to")
+    [lab] = command.labs
+
+    def has_pool() -> bool:
+        return any(path.name.startswith("sem.") for path in lab.temporary_files())
+
+    wait_for(has_pool, "the pool of the worker")
+    open_then = lab.temporary_files()
+    assert any(path.suffix == ".log" for path in open_then)
+    if number == signal.SIGKILL:
+        kill(command)
+    else:
+        command.process.send_signal(number)
+        command.end()
+    assert [path for path in open_then if path.exists()] == []
+
+
+def test_an_interrupted_suite_leaves_nothing_and_goes_on_where_it_stopped(lab_cli: LabCli) -> None:
+    command = lab_cli.begin("run", *SMALL, *SHORT, *sizes(TASKS, runs=3), *twice_the_control(), until="[1/6]")
+    second = lab_cli.start("run", *SMALL, *sizes(TASKS), *twice_the_control()).end()
+    assert (second.code, second.output) == (1, "")
+    assert REFUSED in second.errors
+    assert "wait for it to end" in second.errors
+    stored = 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        command.process.send_signal(number)
+        ended = command.end()
+        assert stored < len(ended.results.stored_runs()) < 6
+        stored = len(ended.results.stored_runs())
+        assert_interrupted(ended)
+        command = lab_cli.begin("run", "--resume-from", str(ended.results.path), until=f"[{stored + 1}/6]")
+    ended = command.end()
+    assert (ended.code in (0, 3), ended.errors) == (True, "")
+    assert_whole(ended.results, {"a", "b"}, repetitions=3)
+
+
+def assert_interrupted(ended: Ended) -> None:
+    results = ended.results
+    stored = len(results.stored_runs())
+    assert ended.code == 130
+    assert ended.errors.splitlines() == [
+        f"Not complete: {stored} runs are kept. Go on with: just benchmark-resume {results.path}",
+        "Interrupted; nothing that this command started is left running.",
+    ]
+    assert results.manifest()["state"] == "interrupted"
+    assert results.manifest()["finished_utc"] is not None
+    assert half_written(results) == []
+
+
+def test_ctrl_c_while_the_lab_comes_up_leaves_nothing(lab_cli: LabCli) -> None:
+    command = lab_cli.begin("run", *SMALL, *sizes(TASKS), *twice_the_control())
+    os.killpg(command.process.pid, signal.SIGINT)
+    ended = command.end()
+    assert (ended.code, ended.errors) == (130, "Interrupted; nothing that this command started is left running.\n")
+
+
+def test_a_broken_lab_leaves_nothing(lab_cli: LabCli) -> None:
+    ended = lab_cli.run("run", *SMALL, *sizes(TASKS), PATH="/nothing/such")
+    assert (ended.code, ended.output) == (1, "")
+    assert ended.errors.startswith("Error: redis-server is not on the path: install Redis")
+    assert ended.labs, "its janitor was there, and has left nothing"
+
+
+def test_a_node_that_is_killed_ends_the_suite_with_its_name(lab_cli: LabCli) -> None:
+    command = lab_cli.begin("run", *SMALL, *sizes(TASKS, runs=2), *twice_the_control(), until="[1/4]")
+    [lab] = command.labs
+    for node in worker_nodes(lab):
+        os.kill(node, signal.SIGKILL)
+        wait_for(lambda node=node: not is_alive(node), "the node to die")  # type: ignore[misc]
+    ended = command.end()
+    assert ended.code == 1
+    assert f"node worker-{control_of(descriptions())}" in ended.errors
+    assert "Traceback" not in ended.errors
+    assert ended.results.manifest()["state"] == "interrupted"
+    assert half_written(ended.results) == []
+
+
+def worker_nodes(lab: StartedLab) -> list[int]:
+    found = []
+    for process in lab.processes():
+        arguments = Path(f"/proc/{process}/cmdline").read_text().split("\0")
+        environment = Path(f"/proc/{process}/environ").read_text().split("\0")
+        if "infrastructure.agent" in arguments and "LAB_ROLE=worker" in environment:
+            found.append(process)
+    assert found
+    return found
