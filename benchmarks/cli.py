@@ -378,7 +378,7 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _stop)
     try:
-        app()
+        app(prog_name="benchmarks")
     except (UserError, SettingsError, LabError, NodeError, ResultSetError, TargetsError, OSError) as error:
         _complain(str(error))
         sys.exit(1)

@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.analysis.model import PairComparison
 from benchmarks.flags import FEWEST_RUNS
 from benchmarks.model import Direction
-from benchmarks.report.words import from_to, number, p_value
 from benchmarks.statistics import SIGNIFICANCE, Comparison, compare, difference_shown, effect, holm, ratio_interval
+from benchmarks.words import from_to, number, p_value
 
 Values = Mapping[str, Sequence[float]]
 """The values of one measure by variant."""

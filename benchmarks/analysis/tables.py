@@ -25,8 +25,8 @@ from benchmarks.analysis.model import (
 )
 from benchmarks.analysis.storing import PAIRS
 from benchmarks.flags import FEWEST_RUNS
-from benchmarks.report.words import from_to, number, p_value, plus_minus
 from benchmarks.summary import NARROWEST, STYLES
+from benchmarks.words import from_to, number, p_value, plus_minus
 
 STATE_STYLES = {TargetState.MET: "green", TargetState.MISSED: "bold red", TargetState.NOT_MEASURED: "dim"}
 ORDER = list(TargetState)

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.analysis.model import ScenarioAnalysis, Target, TargetKind, TargetResult, TargetState, VariantAnalysis
-from benchmarks.report.words import from_to, number
 from benchmarks.statistics import Interval, mean_interval, ratio_interval
+from benchmarks.words import from_to, number
 
 TARGETS = Path(__file__).parents[1] / "targets.toml"
 

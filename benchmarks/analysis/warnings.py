@@ -14,8 +14,8 @@ from benchmarks.analysis.diagnostics import clusters, drift, outliers
 from benchmarks.analysis.model import MeasureDescription, NamedWarning, VariantAnalysis
 from benchmarks.flags import Flag, FlagCode, Severity, group_flags
 from benchmarks.model import RunResult
-from benchmarks.report.words import number
 from benchmarks.statistics import NARROW_ENOUGH, SIGNIFICANCE, holm
+from benchmarks.words import number
 
 SMALLEST_CHANGE = 2 * NARROW_ENOUGH
 """What a drift or two clusters must differ by, relative to the median or mean: as wide as an interval that is narrow enough."""

@@ -12,7 +12,7 @@ from benchmarks.model import Direction
 from benchmarks.report.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, Span, tail_position
 from benchmarks.report.recorded import LEVELS, Floats, PhaseCurve, RampCurve, RunCurves
 from benchmarks.report.style import Mark
-from benchmarks.report.words import number, percent
+from benchmarks.words import number, percent
 
 OPEN_LOOPS = frozenset({"paced", "ramp"})
 TIMED_LOADS = OPEN_LOOPS | {"burst"}

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.analysis.model import MeasureDescription, PairComparison, ScenarioAnalysis
-from benchmarks.report.words import from_to, number, p_value, percent
 from benchmarks.statistics import Interval
+from benchmarks.words import from_to, number, p_value, percent
 
 _TIMES = 2
 """From here on a ratio is given as such, below as the difference in percent."""

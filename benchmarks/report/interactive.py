@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from benchmarks.report.chart import TAIL_TICKS, Axis, Chart, HeatMap, Panel, Scale, Series, Shape
 from benchmarks.report.recorded import Floats
 from benchmarks.report.style import SHADE_INK, SHADES, Style
-from benchmarks.report.words import number
+from benchmarks.words import number
 
 _ROW_HEIGHT, _PANEL_HEIGHT, _STACKED_HEIGHT = 34, 360, 140
 _ROOM_FOR_WORDS = 1.2

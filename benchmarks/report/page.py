@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from benchmarks import words
 from benchmarks.analysis.model import (
     Analysis,
     MeasureDescription,
@@ -22,7 +23,6 @@ from benchmarks.analysis.model import (
 )
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS
 from benchmarks.flags import Severity
-from benchmarks.report import words
 from benchmarks.report.chart import Chart
 from benchmarks.report.charts import heading
 from benchmarks.report.decision import answers

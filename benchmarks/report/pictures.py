@@ -18,7 +18,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from benchmarks.report.chart import TAIL_TICKS, Axis, Chart, HeatMap, Panel, Scale, Series, Shape
 from benchmarks.report.style import SHADE_INK, SHADES, Style
-from benchmarks.report.words import number
+from benchmarks.words import number
 
 PAPER, INK, FAINT, SHADE = "#fefefe", "#1c2024", "#d5d9de", "#f1f3f6"
 _DARK = {PAPER: "#16191d", INK: "#e4e7ea", FAINT: "#3d444c", SHADE: "#20252b"}

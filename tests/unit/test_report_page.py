@@ -12,9 +12,9 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 from benchmarks import cli
-from benchmarks.report.words import number
 from benchmarks.report.write import MARKDOWN, PAGE, write_pictures, write_report
 from benchmarks.results import ResultSetError
+from benchmarks.words import number
 from tests.golden import unpack
 
 LIMIT_BYTES = 15_000_000
