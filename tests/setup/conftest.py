@@ -48,6 +48,7 @@ class Machine:
         """A shell script; a bare name goes to the path."""
         place = self.programs / path
         place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)  # it may be a link to this machine's own program
         place.write_text(f"#!/bin/bash\n{script}\n")
         place.chmod(0o755)
         return place
