@@ -13,9 +13,10 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import redis
 
@@ -167,13 +168,17 @@ class LocalLab:
     def variants(self) -> Mapping[str, str]:
         """As every framework's module declares them, asked of its producer node."""
         if not self._variants:
-            from benchmarks.node_client import NodeClient
-
-            for framework in framework_names():
-                with NodeClient(self.producer_url(framework), self.token, f"producer-{framework}") as producer:
-                    description = producer.describe()
-                self._variants |= {variant["name"]: framework for variant in description["variants"]}
+            names = framework_names()
+            with ThreadPoolExecutor(len(names)) as together:
+                descriptions = dict(zip(names, together.map(self._describe, names), strict=True))
+            self._variants = {v["name"]: framework for framework, d in descriptions.items() for v in d["variants"]}
         return self._variants
+
+    def _describe(self, framework: str) -> dict[str, Any]:
+        from benchmarks.node_client import NodeClient
+
+        with NodeClient(self.producer_url(framework), self.token, f"producer-{framework}") as producer:
+            return producer.describe()
 
     def worker_url(self, variant: str) -> str:
         """The variant's worker node, started now if it is not up."""

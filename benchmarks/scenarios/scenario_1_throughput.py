@@ -109,7 +109,7 @@ class Throughput:
     headline: str = "drain_per_s"
     sizes: Mapping[str, Mapping[str, float | int]] = field(
         default_factory=lambda: {
-            "quick": _sizes(tasks=2_000, paced_s=3, half_s=3),
+            "quick": _sizes(tasks=2_000, paced_s=2.5, half_s=2.5),
             "standard": _sizes(tasks=10_000, paced_s=10, half_s=10),
             "full": _sizes(tasks=20_000, paced_s=30, half_s=30),
         }
