@@ -167,7 +167,7 @@ def _drain_s(producer: NodeClient, queue: str, resume: Callable[[], None], watch
             return now_s - began_s
         if now_s >= next_watch_s:
             watch()
-            next_watch_s = now_s + 0.2
+            next_watch_s = now_s + node_steps.look_interval_s(now_s - began_s)
         time.sleep(DEPTH_POLL_S)
 
 
@@ -206,7 +206,7 @@ def _alternate(
         node.pause_worker()
         set_bare(psutil.Process.suspend)
         _fill(producer, variant, QUEUE, count)
-        lab_s = _drain_s(producer, QUEUE, node.resume_worker, lambda: node.counts(1))
+        lab_s = _drain_s(producer, QUEUE, node.resume_worker, lambda: (node.counts(1), node.worker()))
         node.pause_worker()
         _fill(producer, variant, BARE_QUEUE, count)
         bare_s = _drain_s(producer, BARE_QUEUE, lambda: set_bare(psutil.Process.resume), node_steps.nothing)

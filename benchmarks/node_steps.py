@@ -8,7 +8,14 @@ from benchmarks.node_client import NodeClient, NodeError
 from tasks.producing import ProduceOrder
 
 POLL_S = 0.05
+LOOK_AT_MOST_EVERY_S, LOOK_AT_LEAST_EVERY_S = 0.05, 0.5
 EMPTY_AT_MOST_S = 120.0
+
+
+def look_interval_s(elapsed_s: float) -> float:
+    """How long to wait before the next look at something that has gone on for ``elapsed_s``: looks cost the nodes CPU time that
+    belongs to what is measured, so they become rarer, while what is short is still noticed soon."""
+    return min(LOOK_AT_LEAST_EVERY_S, max(LOOK_AT_MOST_EVERY_S, elapsed_s / 10))
 
 
 def nothing() -> None:
@@ -19,6 +26,7 @@ def produce(producer: NodeClient, order: ProduceOrder, meanwhile: Callable[[], N
     """Offer a load and wait until it is offered, calling ``meanwhile`` at every look. Raises NodeError when the producer
     failed."""
     producer.start_producing(order)
+    began_s = time.monotonic()
     while True:
         status = producer.producer()
         if status.result is not None:
@@ -26,7 +34,7 @@ def produce(producer: NodeClient, order: ProduceOrder, meanwhile: Callable[[], N
         if status.state != "running":
             raise NodeError(producer.name, f"offering {order.load}", status.error or f"the producer is {status.state}")
         meanwhile()
-        time.sleep(POLL_S)
+        time.sleep(look_interval_s(time.monotonic() - began_s))
 
 
 def is_empty(producer: NodeClient, queue: str) -> bool:

@@ -27,7 +27,6 @@ WARMUP_TASK_S = 0.02
 WARMUP_BATCH = 50
 WARMUP_AT_MOST_S = 60.0
 SETTLE_S = 0.5
-POLL_S = 0.2
 SAMPLE_INTERVAL_S = 0.25
 QUIET_S = 3.0
 STOP_GRACE_S = 20.0
@@ -288,8 +287,9 @@ class _RunInProgress:
     def _drain(self, phase: int, acknowledged: int, limit_s: float) -> bool:
         """Wait until all acknowledged tasks have ended and the queue is empty, or nothing has ended for :data:`QUIET_S` on an
         empty queue (tasks were lost). False when the time was over first."""
-        give_up_s = time.monotonic() + limit_s
-        ended, progress_s = -1, time.monotonic()
+        began_s = time.monotonic()
+        give_up_s = began_s + limit_s
+        ended, progress_s = -1, began_s
         while True:
             now_ended = self._ended(phase)
             self._observer.progress(now_ended)
@@ -301,7 +301,7 @@ class _RunInProgress:
             if time.monotonic() > give_up_s:
                 return False
             self._require_time_and_worker(f"draining {self._known.names[phase]}")
-            time.sleep(POLL_S)
+            time.sleep(node_steps.look_interval_s(time.monotonic() - began_s))
 
     def _require_time_and_worker(self, doing: str) -> None:
         worker = self._worker.worker()
