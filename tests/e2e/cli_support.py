@@ -41,7 +41,8 @@ class StartedLab:
         return processes_of_lab(self.lab_id, self.folder)
 
     def temporary_files(self) -> set[Path]:
-        """What its processes have open in shared memory and in folders for what is temporary: semaphores, logs, events."""
+        """What its processes have open in shared memory and in folders for what is temporary: semaphores, logs, events. Not what
+        is the checkout's, which may lie in such a folder itself."""
         found = set()
         for process in self.processes():
             with suppress(OSError):
@@ -49,7 +50,8 @@ class StartedLab:
                 found |= {Path(line[line.index("/") :]) for line in mapped if "/" in line}
             with suppress(OSError):
                 found |= {descriptor.readlink() for descriptor in Path(f"/proc/{process}/fd").iterdir()}
-        return {path for path in found if path.is_relative_to("/dev/shm") or path.is_relative_to(tempfile.gettempdir())}
+        temporary = (Path("/dev/shm"), Path(tempfile.gettempdir()))
+        return {p for p in found if any(p.is_relative_to(t) for t in temporary) and not p.is_relative_to(CHECKOUT)}
 
     def left(self) -> list[str]:
         """What is still there of it."""
