@@ -15,7 +15,7 @@ from benchmarks.labs import Lab
 from benchmarks.loads import Load, Prefilled, count_of
 from benchmarks.manifest import read_host
 from benchmarks.model import PhaseData, PhasePlan, PhaseRecord, Produced, Reading, RunData, Scenario, TreeSample, WorkerRecord
-from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session
+from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session, WorkerStatus
 from benchmarks.redis_server import RedisServer
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import Events
@@ -228,6 +228,7 @@ class _RunInProgress:
             raise RunFailedError(f"warm-up: {produced.failed} of {count} tasks could not be enqueued: {dict(produced.errors)}")
         offered += count
         if not self._drain(WARMUP_PHASE, offered, limit_s=WARMUP_AT_MOST_S):
+            self._require_time_and_worker("warming up")
             counts = self._counts(WARMUP_PHASE)
             raise RunFailedError(
                 f"warm-up: {offered} tasks were enqueued and {counts.finished_ok} ended within {WARMUP_AT_MOST_S:.0f} s; "
@@ -288,7 +289,7 @@ class _RunInProgress:
         """Wait until all acknowledged tasks have ended and the queue is empty, or nothing has ended for :data:`QUIET_S` on an
         empty queue (tasks were lost). False when the time was over first."""
         began_s = time.monotonic()
-        give_up_s = began_s + limit_s
+        give_up_s = min(began_s + limit_s, self._deadline_s)
         ended, progress_s = -1, began_s
         while True:
             now_ended = self._ended(phase)
@@ -300,15 +301,19 @@ class _RunInProgress:
                 return True
             if time.monotonic() > give_up_s:
                 return False
-            self._require_time_and_worker(f"draining {self._known.names[phase]}")
+            self._require_worker(f"draining {self._known.names[phase]}")
             time.sleep(node_steps.look_interval_s(time.monotonic() - began_s))
 
-    def _require_time_and_worker(self, doing: str) -> None:
+    def _require_worker(self, doing: str) -> WorkerStatus:
         worker = self._worker.worker()
         if worker.state == "died":
             raise RunFailedError(f"the worker died while {doing}: {worker.died}")
         if worker.state not in ("running", "paused"):
             raise RunFailedError(f"the worker is {worker.state} while {doing}: its node has ended it")
+        return worker
+
+    def _require_time_and_worker(self, doing: str) -> None:
+        worker = self._require_worker(doing)
         if time.monotonic() > self._deadline_s:
             raise RunFailedError(
                 f"the run's time of {self._spec.timeout_s:.0f} s was over while {doing}; "

@@ -111,7 +111,7 @@ def test_phases_follow_the_sizes() -> None:
     capacity, bulk, paced, half = SCENARIO.phases(QUICK)
     assert (capacity.name, capacity.load) == ("capacity", Prefilled(2000))
     assert (bulk.name, bulk.load) == ("bulk", Prefilled(500, many=True))
-    assert (paced.name, paced.load) == ("paced", Paced(100, 3))
+    assert (paced.name, paced.load) == ("paced", Paced(100, 2.5))
     assert half.name == "half"
     assert SCENARIO.phases({**QUICK, "tasks": 1})[1].load == Prefilled(1, many=True)
 
@@ -135,7 +135,7 @@ def half_load(each_ns: int) -> Paced:
 def test_half_of_the_capacity_is_offered_with_seeded_random_arrivals() -> None:
     load = half_load(MS)
     assert load.rate_per_s == pytest.approx(500)
-    assert (load.duration_s, load.arrivals, load.seed) == (3, "poisson", 1)
+    assert (load.duration_s, load.arrivals, load.seed) == (2.5, "poisson", 1)
 
 
 def test_the_producer_caps_the_rate() -> None:
