@@ -228,7 +228,7 @@ class _RunInProgress:
             raise RunFailedError(f"warm-up: {produced.failed} of {count} tasks could not be enqueued: {dict(produced.errors)}")
         offered += count
         if not self._drain(WARMUP_PHASE, offered, limit_s=WARMUP_AT_MOST_S):
-            self._require_time_and_worker("warming up")
+            self._require_time_and_worker(f"draining {self._known.names[WARMUP_PHASE]}")
             counts = self._counts(WARMUP_PHASE)
             raise RunFailedError(
                 f"warm-up: {offered} tasks were enqueued and {counts.finished_ok} ended within {WARMUP_AT_MOST_S:.0f} s; "
