@@ -120,6 +120,26 @@ benchmark-resume RESULT="results/latest": _environments
 export-metrics RESULT="results/latest": _environments
     @{{ lab }} export-metrics "$1"
 
+# Draw where a variant's worker spends its CPU time under load (flame graph, SVG), as processes of this machine
+[group('profiling')]
+profile VARIANT *OPTIONS: _environments _redis
+    @{{ lab }} profile "$@"
+
+# The same for Celery: prefork, threads, gevent, eventlet or solo
+[group('profiling')]
+profile-celery POOL="prefork" *OPTIONS: _environments _redis
+    @{{ lab }} profile "celery-$1" "${@:2}"
+
+# The same for AsyncTasQ: async, thread or process
+[group('profiling')]
+profile-asynctasq MODE="async" *OPTIONS: _environments _redis
+    @{{ lab }} profile "asynctasq-$1" "${@:2}"
+
+# Draw where the memory of workers goes (flame graphs, HTML)
+[group('profiling')]
+profile-memory VARIANTS="celery-prefork,asynctasq-async" *OPTIONS: _environments _redis
+    @{{ lab }} profile --memory "$@"
+
 # Measure what the lab itself costs, and check it against a queue with a known answer
 [group('benchmarks')]
 bench-harness *OPTIONS: _environments _redis

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.task_table import Ints, TaskTable
+from tasks.events import Outcome
 
 LISTED_IDS = 1000
 """At most so many sequence numbers of each kind are listed; the counts are always exact."""
@@ -18,7 +19,7 @@ LISTED_IDS = 1000
 class Account:
     """The books of one phase; every figure counts tasks unless it says otherwise. For any events whatever:
 
-    - ``attempted == completed + failed + lost + send_failed``
+    - ``attempted == completed + failed + skipped + lost + send_failed``
     - ``attempted == acknowledged + send_failed + recovered``
     - ``cut_off <= lost + send_failed``
     """
@@ -36,8 +37,10 @@ class Account:
     """Ended well at least once."""
     failed: int
     """Ended, and never well."""
+    skipped: int
+    """Never to run, as the task before it in its chain failed for good."""
     lost: int
-    """Acknowledged, and never ended: cut off, given back for a retry that never came, or never started."""
+    """Acknowledged, and never ended nor skipped: cut off, given back for a retry that never came, or never started."""
     cut_off: int
     """Never ended, with a start that has no finish. Contained in ``lost`` and ``send_failed``."""
     duplicated: int
@@ -65,20 +68,22 @@ class Account:
 
 def account(table: TaskTable, planned: int) -> Account:
     """Balance the books of a phase for which ``planned`` tasks were meant to be sent."""
-    ended = table.ended
-    lost = ~ended & table.acknowledged
+    ended, skipped = table.ended, table.outcome == Outcome.SKIPPED
+    settled = ended | skipped
+    lost = ~settled & table.acknowledged
     duplicated = table.extra_finishes > 0
     finishes = table.finishes_ok + table.finishes_failed + table.finishes_retried
     return Account(
         planned=planned,
         attempted=len(table),
         acknowledged=int(table.acknowledged.sum()),
-        send_failed=int((~ended & ~table.acknowledged).sum()),
-        recovered=int((ended & ~table.acknowledged).sum()),
+        send_failed=int((~settled & ~table.acknowledged).sum()),
+        recovered=int((settled & ~table.acknowledged).sum()),
         completed=int((table.finishes_ok > 0).sum()),
         failed=int((ended & (table.finishes_ok == 0)).sum()),
+        skipped=int(skipped.sum()),
         lost=int(lost.sum()),
-        cut_off=int((~ended & (table.starts > finishes)).sum()),
+        cut_off=int((~settled & (table.starts > finishes)).sum()),
         duplicated=int(duplicated.sum()),
         extra_executions=int(table.extra_finishes.sum()),
         unexpected=len(table.unexpected),

@@ -4,9 +4,11 @@ import math
 import os
 import signal
 import sys
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -28,6 +30,7 @@ from benchmarks.model import Scenario
 from benchmarks.monitoring.board import board_of
 from benchmarks.monitoring.prometheus import Prometheus
 from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.profiling import PROFILER, PROFILES, draw_memory, flame_graphs, memray_variables, nothing_beside, profiled
 from benchmarks.progress import display
 from benchmarks.redis_server import RedisServer
 from benchmarks.report_commands import report_app
@@ -148,14 +151,16 @@ def _require_sense(plan: SuitePlan, scenarios: list[Scenario]) -> None:
         )
     for scenario in scenarios:
         try:
-            scenario.phases(plan.sizes_of(scenario))
+            scenario.check(plan.sizes_of(scenario))
         except ValueError as error:
             raise UserError(str(error)) from None
 
 
 @app.command()
 def run(
-    scenario: Annotated[str, typer.Option(help="Scenarios: numbers or names separated by commas, or all.")] = "all",
+    scenario: Annotated[
+        str, typer.Option("--scenario", "--only", help="Scenarios: numbers or names separated by commas, or all.")
+    ] = "all",
     lab: Annotated[LabName, typer.Option(help="Where to run.")] = LabName.LOCAL,
     preset: Annotated[PresetName, typer.Option(help="How large.")] = PresetName.STANDARD,
     variants: Annotated[str | None, typer.Option(help="Variants separated by commas; name=variant enters one again.")] = None,
@@ -188,14 +193,81 @@ def run(
     scenarios = _scenarios(scenario)
     sizes = _sizes(size or [], scenarios)
     with lab_lock(CHECKOUT), _lab(lab) as running:
-        try:
-            entries = parse_entries(variants or ",".join(running.variants()), running.variants())
-        except ValueError as error:
-            raise UserError(str(error)) from None
+        entries = _entries(variants or ",".join(running.variants()), running)
         plan = _plan(settings, lab, preset, scenarios, entries, sizes, track.value)
         _require_sense(plan, scenarios)
         results = ResultSet.create(settings.benchmark_output_dir, label or preset.value, _manifest(plan, scenarios, running))
         _execute(plan, scenarios, running, results)
+
+
+@app.command()
+def profile(
+    variants: Annotated[str, typer.Argument(help="Variants separated by commas.")],
+    memory: Annotated[bool, typer.Option("--memory", help="Of its memory, by memray, rather than of its CPU time.")] = False,
+    scenario: Annotated[str, typer.Option(help="Under the load of this scenario.")] = "1",
+    phase: Annotated[str | None, typer.Option(help="In this phase of it; without it in its first.")] = None,
+    rate: Annotated[int, typer.Option(min=1, max=1000, help="Samples of every process a second; not for memory.")] = 200,
+    lab: Annotated[LabName, typer.Option(help="Where to run: local.")] = LabName.LOCAL,
+    preset: Annotated[PresetName, typer.Option(help="How large.")] = PresetName.STANDARD,
+    size: Annotated[list[str] | None, typer.Option(help="A size of the scenario, as in tasks=5000. Repeatable.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Execution slots of a worker [BENCHMARK_WORKERS].")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Where result sets go [BENCHMARK_OUTPUT_DIR].")] = None,
+    track: Annotated[TrackName, typer.Option(help="Equal settings, or those its documentation advises.")] = TrackName.NORMALISED,
+) -> None:
+    """Draw where a worker spends its CPU time, or its memory, under load: a result set of its own, whose runs count for
+    nothing else."""
+    if lab is not LabName.LOCAL:
+        raise UserError(
+            "profiles are made in the local lab only: a container of the lab may not look into other processes (SYS_PTRACE) and "
+            "holds no profiler. Leave --lab out"
+        )
+    settings = load_settings(benchmark_workers=workers, benchmark_output_dir=output_dir)
+    chosen = _scenarios(scenario)
+    if len(chosen) != 1:
+        raise UserError("profiles are made under the load of one scenario at a time")
+    sizes = _sizes(size or [], chosen)
+    with lab_lock(CHECKOUT), ExitStack() as stack:
+        allocations = Path(stack.enter_context(TemporaryDirectory(prefix="queuelab-memray-"))) if memory else None
+        running = stack.enter_context(LocalLab(_node_variables() | memray_variables(allocations)))
+        entries = _entries(variants, running)
+        if any(entry.name != entry.variant for entry in entries):
+            raise UserError("profiles bear the variants' own names: enter each as it is called")
+        warmup_s = PRESETS[PresetName.QUICK].warmup_s
+        plan = replace(_plan(settings, lab, preset, chosen, entries, sizes, track.value), runs=1, max_runs=1, warmup_s=warmup_s)
+        _require_sense(plan, chosen)
+        about = _manifest(plan, chosen, running)
+        profiler = "memray" if memory else "py-spy"
+        about["settings"][PROFILER] = profiler
+        results = ResultSet.create(settings.benchmark_output_dir, "profile", about)
+        devices = nothing_beside if memory else flame_graphs(results.path, running, rate, chosen[0].name)
+        watched = profiled(chosen[0], phase, profiler, devices)
+        _say(f"Writing to {results.path}")
+        try:
+            with display(console) as shown:
+                Suite(plan, [watched], running, results, shown).execute()
+            if allocations is not None:
+                draw_memory(results, allocations)
+        except BaseException:
+            results.finish("interrupted")
+            raise
+        results.finish("complete")
+    _show_profiles(results)
+
+
+def _show_profiles(results: ResultSet) -> None:
+    from benchmarks.report.write import write_report
+
+    for file in (*sorted((results.path / PROFILES).glob("*")), write_report(results.path)[0]):
+        _say(str(file))
+    if any(stored.result.failure is not None for stored in results.stored_runs()):
+        raise typer.Exit(INVALID)
+
+
+def _entries(variants: str, lab: Lab) -> tuple[Entry, ...]:
+    try:
+        return parse_entries(variants, lab.variants())
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _plan(
@@ -256,9 +328,12 @@ def _resume(path: Path) -> None:
     """Only once the lock is held and the lab is up is the set touched: it may be the one that another benchmark writes to."""
     with lab_lock(CHECKOUT):
         try:
-            plan = SuitePlan.from_json(ResultSet.open(path).manifest()["settings"])
+            made_with = ResultSet.open(path).manifest()["settings"]
+            plan = SuitePlan.from_json(made_with)
         except (KeyError, TypeError) as error:
             raise UserError(f"{path} holds no plan that this version can resume ({error})") from None
+        if PROFILER in made_with:
+            raise UserError(f"{path} holds profiles, which are not gone on with: make them anew with `just profile`")
         with _lab(LabName(plan.lab)) as running:
             missing = sorted({entry.variant for entry in plan.entries} - set(running.variants()))
             if missing:

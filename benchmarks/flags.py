@@ -1,7 +1,7 @@
 """What must be said of a run before its figures are believed: named flags, each with what it means and what to do.
 
-A flag of severity *invalid* takes the run out of every statistic; a *warning* leaves it in and says why to doubt it; a *note*
-only explains.
+A flag of severity *invalid* takes the run out of every statistic; so does *excluded*, though nothing is wrong with the run; a
+*warning* leaves it in and says why to doubt it; a *note* only explains.
 """
 
 import enum
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.loads import Burst, Paced, Prefilled, Ramp
+from benchmarks.loads import Burst, Paced, Prefilled, Ramp, goes_through_web
 from benchmarks.model import PhaseData, RunData
 from benchmarks.resources import host_cores, host_marks, measured_phases, steal_share, throttled_s
 from benchmarks.statistics import coefficient_of_variation, runs_needed
@@ -27,6 +27,7 @@ class Severity(enum.StrEnum):
     """What a flag does to a run."""
 
     INVALID = "invalid"
+    EXCLUDED = "excluded"
     WARNING = "warning"
     NOTE = "note"
 
@@ -51,6 +52,18 @@ class FlagCode(enum.Enum):
         "{phase}: {count} tasks were executed more often than their retries explain (sequences {ids})",
         "Check acknowledgement and visibility timeout: a task must not be given out again while it runs.",
     )
+    TASK_LOST_AT_STOP = _Meaning(
+        Severity.WARNING,
+        "{phase}: {count} of {acknowledged} acknowledged tasks never ended after the worker was stopped with tasks in hand "
+        "(sequences {ids}); it promises {guarantee}",
+        "This is what the framework makes of a stop, and is reported as such: see where it keeps tasks that it was given.",
+    )
+    TASK_DOUBLED_AT_STOP = _Meaning(
+        Severity.WARNING,
+        "{phase}: {count} tasks ended more often than their retries explain after the worker was stopped with tasks in hand "
+        "(sequences {ids}); it promises {guarantee}",
+        "This is what the framework makes of a stop, and is reported as such: tasks should bear being executed again.",
+    )
     UNEXPECTED_TASK = _Meaning(
         Severity.INVALID,
         "{phase}: {count} tasks were executed that were never sent (sequences {ids})",
@@ -65,6 +78,26 @@ class FlagCode(enum.Enum):
         Severity.INVALID,
         "{phase}: {count} of {attempted} sends raised{error}",
         "Look at the broker's log and limits (maxmemory, maxclients); lower the rate or the sends in flight.",
+    )
+    CPU_TASK_OFF = _Meaning(
+        Severity.WARNING,
+        "{phase}: the CPU-bound task took {median:.1f} ms alone where it was calibrated to {wanted:.0f} ms",
+        "The machine's speed has changed since the calibration (clock frequency, other programs): quiet it and begin a new set.",
+    )
+    HEAVY_TASKS_OVERLAP = _Meaning(
+        Severity.WARNING,
+        "{phase}: {share:.0%} of the heavy tasks were due before the one before them had ended",
+        "What light tasks suffer here is also for want of free slots: quiet the machine, or raise size heavy_each.",
+    )
+    CAPACITY_NOT_FOUND = _Meaning(
+        Severity.WARNING,
+        "{count} rates from {least:.1f} to {most:.1f} tasks/s were tried, and none was held: {verdicts}",
+        "See in the steps' tasks what was late; a longer step is less at the mercy of one stall.",
+    )
+    CAPACITY_AT_LEAST = _Meaning(
+        Severity.NOTE,
+        "{capacity:.1f} tasks/s were held and more was not shown: {reason}",
+        "Read the capacity as at least that much; more producers would reach higher rates.",
     )
     NOTHING_EXECUTED = _Meaning(
         Severity.INVALID,
@@ -101,6 +134,94 @@ class FlagCode(enum.Enum):
         "the run could not be made: {reason}",
         "Mend the cause and resume the result set.",
     )
+    STOP_NOT_GRACEFUL = _Meaning(
+        Severity.WARNING,
+        "{phase}: asked to end with tasks in hand, the worker was not gone after {seconds:.1f} s and was killed",
+        "See in its log what it waits for; an orchestrator would kill it as well.",
+    )
+    PAGE_CACHE_WARM = _Meaning(
+        Severity.NOTE,
+        "the page cache could not be made cold: not all of {starts} starts fetched anything from storage",
+        "Nothing is to be done where the files lie in memory or on storage that is cached elsewhere.",
+    )
+    UNSUPPORTED = _Meaning(
+        Severity.EXCLUDED,
+        "{reason}",
+        "Nothing is to be done: the variant cannot do what the scenario measures.",
+    )
+    TASK_MISROUTED = _Meaning(
+        Severity.INVALID,
+        "{phase}: {count} of {sent} tasks of a queue that the worker does not listen to were started or gone at the end",
+        "See which queues the worker was started with, and that no other worker uses this Redis.",
+    )
+    NOT_OVERLOADED = _Meaning(
+        Severity.WARNING,
+        "{phase}: only {backlog} tasks waited when the last was sent, for {slots} slots: priorities had nothing to decide",
+        "Raise overload_ratio or overload_s: the worker does more in an open loop than its drain has shown.",
+    )
+    MOCK_API_LIMIT = _Meaning(
+        Severity.INVALID,
+        "{phase}: the mock API was the limit: {reason}",
+        "Give the mock API a core of its own, or have fewer slots: these are the figures of the service, not of the worker.",
+    )
+    REQUESTS_UNBALANCED = _Meaning(
+        Severity.INVALID,
+        "{phase}: of {completed} tasks that say they were answered, {missing} are not in the mock API's log; it answered "
+        "{unclaimed} requests that no such task made, and {repeated} more than once",
+        "See that nothing else calls this mock API, and that each task's process sends the id of its own task.",
+    )
+    NO_EVENTS = _Meaning(
+        Severity.INVALID,
+        "{phase}: events were on, and the worker has handed none over",
+        "See in the worker's settings and log whether its events were turned on.",
+    )
+    EVENT_LOST = _Meaning(
+        Severity.WARNING,
+        "{phase}: {lost} of {owed} events owed to {subscribers} subscribers did not arrive; connections broken: {broken}",
+        "See in the worker's log whether it could publish them; Redis cuts off who exceeds its client-output-buffer-limit.",
+    )
+    EVENT_UNKNOWN = _Meaning(
+        Severity.WARNING,
+        "{phase}: {count} events that arrived tell of tasks that were not run in it",
+        "See that nothing else publishes to this Redis; a task whose start was not recorded looks the same.",
+    )
+    SLOW_SUBSCRIBER_BEHIND = _Meaning(
+        Severity.NOTE,
+        "{phase}: {missing} of {owed} events had not reached the slow subscriber when it was ended; connections broken: {broken}",
+        "With no connection broken they lay in Redis's buffer for it; raise settle_s or lower slow_delay_ms to see them arrive.",
+    )
+    BOOKS_UNBALANCED = _Meaning(
+        Severity.INVALID,
+        "{phase}: the shop's books do not balance, and no task explains it: {what}",
+        "A step was done twice, or said to be done and was not: look for what else uses this Redis and mock API, then in the "
+        "worker's log.",
+    )
+    CHAIN_OUT_OF_ORDER = _Meaning(
+        Severity.INVALID,
+        "{phase}: {count} stages started though the one before them had not ended well",
+        "The framework's chain does not hold: see how its module links the stages.",
+    )
+    RETRY_GIVEN_OUT_TWICE = _Meaning(
+        Severity.WARNING,
+        "{phase}: {count} tasks were given out twice after the wait for their retry, and {charges} payments were made twice",
+        "Two processes of the worker moved a task that was due at the same time: make what a task does safe to repeat, or have one "
+        "process.",
+    )
+    PIPELINE_OVERLOADED = _Meaning(
+        Severity.WARNING,
+        "{phase}: {rate:.1f} orders/s were offered where prefilled ones were done at {capacity:.1f}/s",
+        "Lower orders_per_s or give the worker more slots: these latencies are those of a queue that grows.",
+    )
+    FAILURES_NOT_AS_INJECTED = _Meaning(
+        Severity.WARNING,
+        "{phase}: {seen} attempts raised where {due} were to",
+        "See in the worker's log what else was raised; a time limit of the client is the usual cause.",
+    )
+    PROFILED = _Meaning(
+        Severity.EXCLUDED,
+        "{profiler} watched the worker",
+        "Nothing is to be done: a profiler slows down what it watches, so the run is in no comparison.",
+    )
     TASK_FAILED = _Meaning(
         Severity.WARNING,
         "{phase}: {count} of {attempted} tasks ended by raising",
@@ -131,6 +252,36 @@ class FlagCode(enum.Enum):
         Severity.WARNING,
         "{measure}: {n} valid runs{more}",
         "Make more runs before you compare.",
+    )
+    WEB_CLIENT_LIMIT = _Meaning(
+        Severity.WARNING,
+        "{phase}: the client that sends the requests used {client:.0f} % of a core, and the application only {web:.0f} %",
+        "Read requests/s of this endpoint as what the client can send; the application may bear more.",
+    )
+    SERVICE_LEVEL_NOT_HELD = _Meaning(
+        Severity.NOTE,
+        "{endpoint}: at none of {rates} requests/s did the p99 of a request stay within {limit:g} ms",
+        "Raise limit_ms, or read the p99 at the lowest of these rates; on few cores client, application and worker compete.",
+    )
+    PAYLOAD_DAMAGED = _Meaning(
+        Severity.INVALID,
+        "{phase}: {count} of {attempted} tasks did not find what they were sent",
+        "See in the worker's log what arrived: a serializer must give back what it was given.",
+    )
+    ORDER_UNCHANGED = _Meaning(
+        Severity.INVALID,
+        "{phase}: only {changed} of {planned} tasks found that their order had been changed since they were sent",
+        "See in the worker's log whether the change failed, and in its database whether it was made.",
+    )
+    PAYLOADS_LEFT_OUT = _Meaning(
+        Severity.NOTE,
+        "not measured, as one of them alone takes too long: {payloads}",
+        "Raise message_s and phase_s to have them measured all the same.",
+    )
+    PARTLY_UNSUPPORTED = _Meaning(
+        Severity.NOTE,
+        "{columns} not measured: {reason}",
+        "Nothing is to be done: the variant cannot do that part of what the scenario measures.",
     )
     PACED_RATE_CAPPED = _Meaning(
         Severity.NOTE,
@@ -189,7 +340,12 @@ _BY_CODE = {code.code: code for code in FlagCode}
 
 def is_valid(flags: Iterable[Flag]) -> bool:
     """Whether a run with these flags may enter a statistic."""
-    return all(flag.code.severity is not Severity.INVALID for flag in flags)
+    return all(flag.code.severity not in (Severity.INVALID, Severity.EXCLUDED) for flag in flags)
+
+
+def exclusion(flags: Iterable[Flag]) -> Flag | None:
+    """Why a run with these flags is in no statistic though nothing is wrong with it; None where there is no such flag."""
+    return next((flag for flag in flags if flag.code.severity is Severity.EXCLUDED), None)
 
 
 def run_flags(data: RunData) -> tuple[Flag, ...]:
@@ -222,13 +378,15 @@ def group_flags(measure: str, values: Sequence[float], fewest_runs: int = FEWEST
 
 def _phase_flags(phase: PhaseData) -> Iterator[Flag]:
     name, account = phase.record.name, phase.account
+    stopped, guarantee = phase.record.stopped_midway, phase.record.worker.guarantee
     if account.lost:
-        yield FlagCode.TASK_LOST.flag(
-            phase=name, count=account.lost, acknowledged=account.acknowledged, ids=_few(account.lost_ids, account.lost)
-        )
+        code = FlagCode.TASK_LOST_AT_STOP if stopped else FlagCode.TASK_LOST
+        ids = _few(account.lost_ids, account.lost)
+        yield code.flag(phase=name, count=account.lost, acknowledged=account.acknowledged, ids=ids, guarantee=guarantee)
     if account.duplicated:
+        code = FlagCode.TASK_DOUBLED_AT_STOP if stopped else FlagCode.TASK_DOUBLED
         ids = _few(account.duplicated_ids, account.duplicated)
-        yield FlagCode.TASK_DOUBLED.flag(phase=name, count=account.duplicated, ids=ids)
+        yield code.flag(phase=name, count=account.duplicated, ids=ids, guarantee=guarantee)
     if account.unexpected:
         ids = _few(account.unexpected_ids, account.unexpected)
         yield FlagCode.UNEXPECTED_TASK.flag(phase=name, count=account.unexpected, ids=ids)
@@ -240,16 +398,24 @@ def _phase_flags(phase: PhaseData) -> Iterator[Flag]:
         yield FlagCode.SEND_FAILED.flag(phase=name, count=account.sends_raised, attempted=account.attempted, error=error)
     if account.planned and not (phase.tasks.starts.any() or account.ended):
         yield FlagCode.NOTHING_EXECUTED.flag(phase=name, attempted=account.attempted)
-    if account.failed:
+    if account.failed and not phase.record.failures_expected:
         yield FlagCode.TASK_FAILED.flag(phase=name, count=account.failed, attempted=account.attempted)
     if phase.record.timed_out:
-        still_open = account.attempted - account.ended
+        still_open = account.attempted - account.ended - account.skipped
         yield FlagCode.TIMED_OUT.flag(phase=name, open=still_open, attempted=account.attempted)
+    if (missed := missed_rate(phase)) is not None and not phase.record.rate_may_be_missed:
+        planned, offered = missed
+        shortfall = 1 - offered / planned
+        yield FlagCode.OFFERED_RATE_MISSED.flag(phase=name, offered=offered, planned=planned, shortfall=shortfall)
+
+
+def missed_rate(phase: PhaseData) -> tuple[float, float] | None:
+    """The planned and the offered rate of an open loop, 1/s, if the producer could not offer what was planned."""
     if isinstance(phase.record.load, Paced | Ramp):
         planned, offered = phase.tasks.planned_rate_per_s(), phase.tasks.offered_rate_per_s()
         if planned and offered and offered < planned * (1 - OFFERED_RATE_SHORTFALL):
-            shortfall = 1 - offered / planned
-            yield FlagCode.OFFERED_RATE_MISSED.flag(phase=name, offered=offered, planned=planned, shortfall=shortfall)
+            return planned, offered
+    return None
 
 
 def _few(ids: Sequence[int], total: int) -> str:
@@ -259,9 +425,14 @@ def _few(ids: Sequence[int], total: int) -> str:
 
 def _process_flags(data: RunData) -> Iterator[Flag]:
     """Only a backlog reaches every process, hence only loads that make one count."""
-    backlogs = [p.tasks.working_processes() for p in measured_phases(data) if isinstance(p.record.load, Prefilled | Burst)]
-    if backlogs and max(backlogs) < data.worker.working_processes:
-        yield FlagCode.TOO_FEW_PROCESSES.flag(working=max(backlogs), promised=data.worker.working_processes)
+    backlogs: dict[int, list[PhaseData]] = {}
+    for phase in measured_phases(data):
+        if isinstance(phase.record.load, Prefilled | Burst) and not goes_through_web(phase.record.tasks):
+            backlogs.setdefault(phase.record.worker.number, []).append(phase)
+    for phases in backlogs.values():
+        working, promised = max(p.tasks.working_processes() for p in phases), phases[0].record.worker.working_processes
+        if working < min(promised, max(p.account.planned for p in phases)):
+            yield FlagCode.TOO_FEW_PROCESSES.flag(working=working, promised=promised)
 
 
 def _disturbance_flags(data: RunData) -> Iterator[Flag]:

@@ -26,7 +26,7 @@ from benchmarks import node_steps, queueing
 from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import LabError, control_of
 from benchmarks.labs.local import BASE_ENVIRONMENT, CHECKOUT, LocalLab, environment_of, interpreter
-from benchmarks.loads import Paced, Prefilled
+from benchmarks.loads import Paced, Prefilled, only
 from benchmarks.node_client import NodeClient
 from benchmarks.percentiles import summarise
 from benchmarks.runner import SAMPLE_INTERVAL_S
@@ -172,7 +172,7 @@ def _drain_s(producer: NodeClient, queue: str, resume: Callable[[], None], watch
 
 
 def _fill(producer: NodeClient, variant: str, queue: str, count: int) -> None:
-    node_steps.produce(producer, ProduceOrder(1, 1, variant, queue, "noop", None, Prefilled(count, many=True)))
+    node_steps.produce(producer, ProduceOrder(1, 1, variant, queue, only("noop"), Prefilled(count, many=True)))
 
 
 def worker_cost(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes, slots: int) -> Iterator[Figure]:
@@ -259,7 +259,7 @@ def pacing(lab: LocalLab, variants: Sequence[str], sizes: Sizes) -> Iterator[Fig
         producer.connect_producer(variant)
         node.start_worker(1, 1, [QUEUE])
         for rate_per_s in (100, 1_000):
-            order = ProduceOrder(1, 1, variant, QUEUE, "noop", None, Paced(rate_per_s, sizes.pace_s))
+            order = ProduceOrder(1, 1, variant, QUEUE, only("noop"), Paced(rate_per_s, sizes.pace_s))
             late = summarise(_offer(producer, node, order).lateness_ns())
             if late.p50_ms is None or late.p99_ms is None or late.max_ms is None:
                 raise RuntimeError(f"nothing was sent at {rate_per_s}/s")
@@ -277,7 +277,7 @@ def known_queue(lab: LocalLab, variant: str, sizes: Sizes) -> Iterator[Figure]:
     for load_share in (0.5, 0.8):
         rate_per_s = load_share / SERVICE_S
         load = Paced(rate_per_s, sizes.queue_s, "poisson", seed=7)
-        order = ProduceOrder(1, 1, variant, QUEUE, "sleep", SERVICE_S, load)
+        order = ProduceOrder(1, 1, variant, QUEUE, only("sleep", SERVICE_S), load)
         table = _offer(producer, node, order)
         by_start = np.argsort(table.started_ns)
         arrivals_s, starts_s, ends_s = (

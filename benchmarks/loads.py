@@ -1,4 +1,4 @@
-"""How tasks are offered: loads as data, and the schedule of each as a pure function. Standard library only.
+"""What is offered, and when: tasks and loads as data, and the schedule of each as a pure function. Standard library only.
 
 A load with a value that makes no sense cannot be built: that raises ValueError, which names the field and the value.
 
@@ -76,6 +76,113 @@ class Ramp:
             raise ValueError("from_per_s and to_per_s must not both be 0")
 
 
+@dataclass(frozen=True, slots=True)
+class TaskClass:
+    """Tasks of one kind: a workload of ``tasks.workloads`` with its argument as plain data. ``label`` is the number that the
+    event log and the task table know the class by. ``lane`` names one of several queues of a worker; most have only the
+    unnamed one. ``endpoint`` is the path of the web application's endpoint that its tasks are posted to, such as ``/dispatch``;
+    empty for the framework's own producer."""
+
+    workload: str
+    argument: Any = None
+    label: int = 0
+    weight: float = 1.0
+    lane: str = ""
+    endpoint: str = ""
+
+    def __post_init__(self) -> None:
+        _require_positive(weight=self.weight)
+        if not 0 <= self.label < 1 << 16:
+            raise ValueError(f"label must be a number from 0 to 65535, not {self.label!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Tasks that are each of one of several classes, drawn by weight: the same ``seed`` draws the same sequence everywhere.
+
+    ``evenly`` leaves nothing to chance: the tasks of each class come at equal distances, as far as its weight allows."""
+
+    classes: tuple[TaskClass, ...]
+    seed: int = 0
+    kind: Literal["mix"] = "mix"
+    evenly: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise ValueError("a mix needs at least one class of task")
+
+    def draw(self, count: int) -> array[int]:
+        """For each of ``count`` tasks the place of its class in ``classes``. A longer draw begins with the shorter one."""
+        if len(self.classes) == 1:
+            return array("H", bytes(2 * count))
+        weights = [c.weight for c in self.classes]
+        if self.evenly:
+            return _evenly(weights, count)
+        # A stream of its own: Poisson arrivals of the same seed would otherwise be drawn from the same numbers, and every class
+        # would have its own kind of gap before it.
+        return array("H", random.Random(f"classes/{self.seed}").choices(range(len(self.classes)), weights, k=count))
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Units of several tasks, the stages, each executed once the one before it has ended well; a load's count is that of units.
+
+    Stage ``i`` of unit ``u`` has the sequence number ``u * len(stages) + i``. A stage that raises is tried again after
+    ``backoff_s`` until it has had ``attempts``; then it has failed for good, and the stages after it are skipped.
+    """
+
+    stages: tuple[TaskClass, ...]
+    attempts: int = 1
+    backoff_s: float = 0.0
+    kind: Literal["chain"] = "chain"
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("a chain needs at least one stage")
+        _require_whole(1, attempts=self.attempts)
+        _require_finite(backoff_s=self.backoff_s)
+
+
+Tasks = Mix | Chain
+
+
+def only(workload: str, argument: Any = None) -> Mix:
+    """Tasks of one workload, all alike."""
+    return Mix((TaskClass(workload, argument),))
+
+
+def tasks_from(data: dict[str, Any]) -> Tasks:
+    """Tasks from their fields as plain data, as :func:`dataclasses.asdict` gives them. Raises ValueError for an unknown kind or a
+    bad value."""
+    match data.get("kind"):
+        case "mix":
+            return Mix(**{**data, "classes": tuple(TaskClass(**c) for c in data["classes"])})
+        case "chain":
+            return Chain(**{**data, "stages": tuple(TaskClass(**c) for c in data["stages"])})
+        case kind:
+            raise ValueError(f"tasks kind {kind!r} is not one of mix, chain")
+
+
+def classes_of(tasks: Tasks) -> tuple[TaskClass, ...]:
+    """The classes of a mix, or the stages of a chain."""
+    return tasks.classes if isinstance(tasks, Mix) else tasks.stages
+
+
+def goes_through_web(tasks: Tasks) -> bool:
+    """Whether tasks are posted to a web application."""
+    return any(c.endpoint for c in classes_of(tasks))
+
+
+def tasks_in_a_unit(tasks: Tasks) -> int:
+    """How many tasks each unit of a load is: the stages of a chain, else one."""
+    return len(tasks.stages) if isinstance(tasks, Chain) else 1
+
+
+def queue_name(base: str, lane: str) -> str:
+    """The queue of a lane."""
+    return f"{base}-{lane}" if lane else base
+
+
 Load = Burst | Prefilled | Paced | Ramp
 _KINDS: dict[str, type[Burst | Prefilled | Paced | Ramp]] = {"burst": Burst, "prefilled": Prefilled, "paced": Paced, "ramp": Ramp}
 
@@ -132,6 +239,20 @@ def _require_positive(**values: Any) -> None:
     for name, value in values.items():
         if value == 0:
             raise ValueError(f"{name} must be positive, not {value!r}")
+
+
+def _evenly(weights: list[float], count: int) -> array[int]:
+    """Smooth weighted round robin, as nginx balances its upstreams: every turn each class earns its weight, and the richest is
+    taken and pays for the turn."""
+    total = sum(weights)
+    credit = [0.0] * len(weights)
+    taken = array("H")
+    for _ in range(count):
+        credit = [c + w for c, w in zip(credit, weights, strict=True)]
+        richest = credit.index(max(credit))
+        credit[richest] -= total
+        taken.append(richest)
+    return taken
 
 
 def _poisson_ns(load: Paced) -> array[int]:

@@ -5,15 +5,20 @@ warm-up. At the marks of a phase (before its load, when the producer has finishe
 Redis, the host and the worker is taken. All times are CLOCK_MONOTONIC nanoseconds of the runner's host.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from benchmarks.loads import Load
+from benchmarks.loads import Load, Mix, Tasks, only
+from tasks.contract import Variant
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from benchmarks.accounting import Account
     from benchmarks.flags import Flag
+    from benchmarks.node_client import NodeClient
     from benchmarks.task_table import TaskTable
 
 Measures = Mapping[str, float | int | None]
@@ -93,15 +98,17 @@ class Produced:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRecord:
-    """One phase as it went: what was offered and when, and the readings at its three marks.
+    """One phase as it went: its worker, what was offered and when, and the readings at its three marks.
 
     ``resumed_ns`` is when the workers were let go on a prefilled queue, else when the load began; ``drained_ns`` is when the
-    runner saw all tasks ended (or gave up: ``timed_out``).
+    runner saw all tasks ended (or gave up: ``timed_out``). ``planned`` counts tasks, which for chains are the stages of all
+    units.
     """
 
     number: int
     name: str
-    workload: str
+    worker: "WorkerRecord"
+    tasks: Tasks
     load: Load
     planned: int
     produced: Produced
@@ -112,12 +119,66 @@ class PhaseRecord:
     before: Reading
     filled: Reading
     after: Reading
+    failures_expected: bool = False
+    """Whether tasks were meant to fail."""
+    rate_may_be_missed: bool = False
+    """Whether the rate was tried without knowing that the producer can offer it."""
+    start: "StartRecord | None" = None
+    """How its worker started, where that belongs to the phase."""
+
+    @property
+    def stopped_midway(self) -> bool:
+        """Whether the worker was stopped with tasks in hand: tasks that are lost or doubled then are what the framework makes of
+        it, and no fault of the run."""
+        return self.start is not None and self.start.stop is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimes:
+    """How a worker started, as its node saw it (``infrastructure.agent.starting``)."""
+
+    spawned_ns: int
+    """Just before its first process was spawned."""
+    up_ns: int
+    """When the last of the processes that it had when connected was there."""
+    first_connected_ns: int
+    """When the first of its commands had a connection to Redis."""
+    connected_ns: int
+    """When each of them had one."""
+    processes: int
+    """How many it had then."""
+    read_bytes: int
+    """What these had had fetched from storage by then, rather than from the page cache."""
+    log_bytes: tuple[int, ...]
+    """How long the log of each command was when that was connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecord:
+    """How a worker was stopped in the middle of a phase: when it was asked to end, whether every process ended by itself, how
+    long that took; and how the worker after it started."""
+
+    asked_ns: int
+    graceful: bool
+    took_s: float
+    restarted: StartTimes
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecord:
+    """A worker's start as part of a phase; ``stop`` where it was also stopped in it."""
+
+    wish: "StartWish"
+    times: StartTimes
+    stop: StopRecord | None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """The worker of a run: what the framework made of the request, and what became of its processes."""
+    """A worker of a run: what the framework made of the request, and what became of its processes."""
 
+    number: int
+    """1 for the first worker of the run."""
     variant: str
     framework: str
     processes: int
@@ -132,7 +193,8 @@ class WorkerRecord:
     same_time_namespace: bool
     """Whether all nodes share the runner's monotonic clock."""
     idle: TreeSample
-    """After the warm-up, before the first load."""
+    """After the warm-up, before the first load. Of a worker whose start belongs to a phase: once it is connected and has settled,
+    or, if tasks were waiting for it, when they have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,30 +204,121 @@ class PhaseData:
     record: PhaseRecord
     tasks: "TaskTable"
     account: "Account"
+    readings: "Mapping[str, pd.DataFrame]" = field(default_factory=dict)
+    """What the phase's devices read, by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a scenario may know of a run: the sizes that it is to have, the variant, the processes and slots that the suite was
+    asked for, the cores of the runner's host, and the facts of :mod:`benchmarks.calibration` that it named."""
+
+    sizes: Mapping[str, float | int]
+    variant: Variant
+    processes: int
+    slots: int
+    cores: int
+    facts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """Everything recorded of one run: what a scenario computes its measures from."""
+    """Everything recorded of one run: what a scenario computes its measures from. ``worker`` is the first of its workers; each
+    phase has its own."""
 
     scenario: str
     variant: str
     run: int
+    context: RunContext
     worker: WorkerRecord
     phases: Mapping[str, PhaseData]
     samples: "Sequence[TreeSample]"
-    """Periodic samples of the worker's tree, ascending in time."""
+    """Periodic samples of the workers' trees, ascending in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What a device may reach while a phase goes on."""
+
+    worker: "NodeClient"
+    producer: "NodeClient"
+    queue: str
+    redis_url: str
+    mock_api_url: str
+    """As the runner sees it."""
+
+
+class Device(Protocol):
+    """Reads something beside the event log for as long as a phase lasts: the log of another service, a ledger, receipts."""
+
+    @property
+    def name(self) -> str:
+        """What its reading is called, in the measures and among the run's files: small letters, digits and underscores."""
+        ...
+
+    def attach(self, places: Places, run: int, phase: int) -> "AbstractContextManager[Callable[[], pd.DataFrame]]":
+        """Begin; the block is left when the phase is over, whatever became of it. What it gives is called once, when all tasks
+        have ended, and tells what was read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerWish:
+    """The worker that a phase wants. None is what the suite was asked for. A phase that wants another worker than the one before
+    it gets a new one, warmed up: with tasks that take a moment until every process has executed one, then with ``warm``.
+    ``lanes`` are the names of its queues, the most urgent first; see :class:`tasks.contract.WorkerRequest` for the rest."""
+
+    processes: int | None = None
+    slots: int | None = None
+    lanes: tuple[str, ...] = ("",)
+    lanes_by_priority: bool = False
+    serializer: str = ""
+    events: bool = False
+    results: bool = False
+    optional_packages: bool = False
+    """Whether packages that frameworks import wherever they are installed are to be on its path."""
+    warm: Mix = field(default_factory=lambda: only("noop"))
+
+
+ANY_WORKER = WorkerWish()
+
+
+@dataclass(frozen=True, slots=True)
+class StartWish:
+    """A worker that is started as part of a phase, without a warm-up, in the place of the one before, which is killed.
+
+    The load is offered before the start (``waiting``), or when the worker is connected to Redis and has settled (``ready``).
+    ``bytecode_cold`` starts it with an empty folder for compiled modules, ``page_cache_cold`` with what it imports out of the
+    page cache, as far as no running process has mapped it; ``profile_imports`` has Python log how long each import takes. With
+    ``stop_after`` it is asked to end when so many tasks have ended, and started again to do the rest.
+    """
+
+    when: Literal["waiting", "ready"]
+    bytecode_cold: bool = False
+    page_cache_cold: bool = False
+    profile_imports: bool = False
+    stop_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PhasePlan:
-    """A phase as a scenario asks for it. ``load`` may depend on the phases before it in the same run (a rate relative to the
-    measured capacity, for example)."""
+    """A phase as a scenario asks for it."""
 
     name: str
-    workload: str
-    load: Load | Callable[[Mapping[str, PhaseData]], Load]
-    argument: Any = None
+    tasks: Tasks
+    load: Load
+    worker: WorkerWish = ANY_WORKER
+    devices: tuple[Device, ...] = ()
+    failures_expected: bool = False
+    """Whether tasks are meant to fail, so that it needs no warning."""
+    start: StartWish | None = None
+    """The start of its worker, where that belongs to the phase."""
+    rate_may_be_missed: bool = False
+    """Whether the phase asks how much can be offered at all, so that a paced rate that is missed makes no run invalid."""
+
+
+Look = Callable[[], PhaseData]
+"""What a phase that is over has shown. Costs the reading of the event log, so a scenario asks only where it must know."""
 
 
 class Scenario(Protocol):
@@ -224,8 +377,22 @@ class Scenario(Protocol):
         are left out: nothing is better or worse about them."""
         ...
 
-    def phases(self, sizes: Mapping[str, float | int]) -> Sequence[PhasePlan]:
-        """The phases of a run, in order."""
+    @property
+    def facts(self) -> Sequence[str]:
+        """The facts of :mod:`benchmarks.calibration` that it must know."""
+        ...
+
+    def check(self, sizes: Mapping[str, float | int]) -> None:
+        """Raises ValueError for sizes that make no sense."""
+        ...
+
+    def unsupported(self, variant: Variant) -> str | None:
+        """Why the variant cannot run this scenario; None if it can."""
+        ...
+
+    def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
+        """The phases of a run, one after another: each ``yield`` gives what looks at the phase that it asked for, so that the
+        next may depend on it (a rate relative to the measured capacity, for example)."""
         ...
 
     def measures(self, data: RunData) -> Measures:

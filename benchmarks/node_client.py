@@ -11,16 +11,19 @@ from typing import Any, Literal, Self
 
 import httpx
 
-from benchmarks.model import Produced, TreeSample
+from benchmarks.model import Produced, StartTimes, StartWish, TreeSample
 from infrastructure.event_log import Events, events_from_bytes
 from tasks.contract import Depth, Shape, Track, WorkerCommand, WorkerPlan
+from tasks.events import Kind
 from tasks.producing import ProduceOrder
+from tasks.reading import MessageTimes, ReadOrder
 
 _CONNECT_LIMIT_S = 5.0
 _ANSWER_LIMIT_S = 30.0
 _FRAMEWORK_LIMIT_S = 90.0
 """Longer than the agent waits for the framework, so that its own account of the failure arrives."""
 _SILENCE_LIMIT_S = 10.0
+_WATCHED = ("bytecode_cold", "page_cache_cold", "profile_imports")
 
 
 class NodeError(Exception):
@@ -66,9 +69,11 @@ class StartedWorker:
 
 @dataclass(frozen=True, slots=True)
 class StopReport:
-    """How a worker ended: ``graceful`` if every process ended by itself, and how long it took."""
+    """How a worker ended: ``graceful`` if every process ended by itself; when it was asked to (monotonic), and how long it
+    took."""
 
     graceful: bool
+    asked_ns: int
     took_s: float
 
 
@@ -83,12 +88,45 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WebReport:
+    """A web application that was started (``infrastructure.agent.web``): its URL as its own node sees it; what its start took, of
+    that the import of the framework's module and its part of the lifespan, which are None where it has none; and the CPU that
+    it had used by then and its memory (PSS)."""
+
+    url: str
+    ready_s: float
+    import_s: float | None
+    lifespan_s: float | None
+    cpu_s: float
+    pss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebStatus:
+    """A web application's state, why it died if so, the end of its log, and how its last start went."""
+
+    state: Literal["none", "running", "stopped", "died"]
+    died: str | None
+    log_tail: str
+    report: WebReport | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProducerStatus:
     """How a load goes: its ``result`` once done, its ``error`` once failed."""
 
     state: Literal["idle", "running", "done", "failed"]
     result: Produced | None
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribersStatus:
+    """The state of the subscribers, why they died if so, and the end of their log."""
+
+    state: Literal["none", "running", "paused", "stopped", "died"]
+    died: str | None
+    log_tail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +139,7 @@ class PhaseCounts:
     finished_ok: int
     finished_failed: int
     finished_retried: int
+    finished_skipped: int
     processes: int
 
 
@@ -171,11 +210,46 @@ class NodeClient:
         """What the framework is: name, variants, databases, versions, producer_loop (``tasks.bridge``)."""
         return self._get("/describe", limit_s=_FRAMEWORK_LIMIT_S)
 
-    def start_worker(self, processes: int, slots: int, queues: Sequence[str], track: Track = "normalised") -> StartedWorker:
-        """Start the node's worker; returns once its processes are started, which is before they take tasks."""
-        body = {"processes": processes, "slots": slots, "queues": list(queues), "track": track}
+    def start_worker(
+        self,
+        processes: int,
+        slots: int,
+        queues: Sequence[str],
+        track: Track = "normalised",
+        *,
+        lanes_by_priority: bool = False,
+        serializer: str = "",
+        events: bool = False,
+        results: bool = False,
+        optional_packages: bool = False,
+        watch: StartWish | None = None,
+    ) -> StartedWorker:
+        """Start the node's worker, as :class:`tasks.contract.WorkerRequest` says; returns once its processes are started, which
+        is before they take tasks."""
+        body = {
+            "processes": processes,
+            "slots": slots,
+            "queues": list(queues),
+            "track": track,
+            "lanes_by_priority": lanes_by_priority,
+            "serializer": serializer,
+            "events": events,
+            "results": results,
+            "optional_packages": optional_packages,
+            "watch": None if watch is None else {name: getattr(watch, name) for name in _WATCHED},
+        }
         answer = self._post("/worker/start", body, limit_s=_FRAMEWORK_LIMIT_S)
         return StartedWorker(_plan(answer["plan"]), tuple(answer["pids"]))
+
+    def start_times(self) -> StartTimes:
+        """How the start went, if it was watched; returns once the worker is connected to Redis."""
+        answer = self._get("/worker/start_times", limit_s=_FRAMEWORK_LIMIT_S)
+        return StartTimes(**{**answer, "log_bytes": tuple(answer["log_bytes"])})
+
+    def start_interpreter(self) -> float:
+        """Seconds that the framework's Python takes to start and to end, with nothing to do."""
+        took_s: float = self._post("/interpreter/start")["took_s"]
+        return took_s
 
     def stop_worker(self, grace_s: float) -> StopReport:
         """Have the worker end by itself, and killed what is left of it after ``grace_s``."""
@@ -198,13 +272,17 @@ class NodeClient:
         answer = self._get("/worker")
         return WorkerStatus(**{**answer, "pids": tuple(answer["pids"])})
 
+    def worker_logs(self) -> tuple[str, ...]:
+        """What each of the worker's commands has printed so far."""
+        return tuple(self._get("/worker/logs")["logs"])
+
     def connections(self) -> tuple[str, ...]:
         """Addresses, ``ip:port`` each, of the worker's side of its connections to Redis (those of its CLIENT LIST)."""
         return tuple(self._get("/worker/connections")["addresses"])
 
-    def connect_producer(self, variant: str) -> None:
-        """Connect a producer for a variant, so that the first load does not pay for it."""
-        self._post("/producer/connect", {"variant": variant}, limit_s=_FRAMEWORK_LIMIT_S)
+    def connect_producer(self, variant: str, serializer: str = "") -> None:
+        """Connect a producer for a variant (and one of its serializers), so that the first load does not pay for it."""
+        self._post("/producer/connect", {"variant": variant, "serializer": serializer}, limit_s=_FRAMEWORK_LIMIT_S)
 
     def start_producing(self, order: ProduceOrder) -> None:
         """Begin a load; :meth:`producer` tells how it goes."""
@@ -219,6 +297,42 @@ class NodeClient:
     def cancel_producing(self) -> None:
         """End the load where it is."""
         self._post("/producer/cancel")
+
+    def start_web(self, variant: str, queue: str, *, bare: bool = False) -> WebReport:
+        """Start the node's web application for tasks of a variant, or bare of the framework; returns once it answers."""
+        body = {"variant": variant, "queue": queue, "bare": bare}
+        return WebReport(**self._post("/web/start", body, limit_s=_FRAMEWORK_LIMIT_S))
+
+    def stop_web(self, grace_s: float) -> StopReport:
+        """Have the web application end by itself, and killed what is left of it after ``grace_s``."""
+        return StopReport(**self._post("/web/stop", {"grace_s": grace_s}, limit_s=grace_s + _ANSWER_LIMIT_S))
+
+    def kill_web(self) -> None:
+        """Kill the web application; returns when no process of it is left."""
+        self._post("/web/kill")
+
+    def web(self) -> WebStatus:
+        """How the web application is."""
+        answer = self._get("/web")
+        report = answer["report"]
+        return WebStatus(**{**answer, "report": None if report is None else WebReport(**report)})
+
+    def read_messages(self, order: ReadOrder) -> MessageTimes:
+        """Have messages sent and read outside a worker."""
+        return MessageTimes(**self._post("/messages/read", {"order": asdict(order)}, limit_s=_FRAMEWORK_LIMIT_S))
+
+    def start_subscribers(self, run: int, phase: int, count: int, delay_s: float) -> None:
+        """Start ``count`` subscribers to the framework's task events, each sleeping ``delay_s`` over every event; they record in
+        the producer's event log that they are subscribed, and what they receive."""
+        self._post("/subscribers/start", {"run": run, "phase": phase, "count": count, "delay_s": delay_s})
+
+    def subscribers(self) -> SubscribersStatus:
+        """How the subscribers are."""
+        return SubscribersStatus(**self._get("/subscribers"))
+
+    def stop_subscribers(self) -> None:
+        """End all subscribers; returns when none is left."""
+        self._post("/subscribers/stop")
 
     def purge(self, queues: Sequence[str]) -> None:
         """Empty the framework's queues."""
@@ -245,13 +359,18 @@ class NodeClient:
         """What the node's event log says of a run by now, by phase."""
         return {int(phase): PhaseCounts(**counts) for phase, counts in self._get("/counts", run=run).items()}
 
+    def count_events(self, kind: Kind, run: int, phase: int) -> dict[int, int]:
+        """How many records of one kind a phase has in the node's event log by now, by outcome."""
+        counts = self._get("/events/count", kind=kind.value, run=run, phase=phase)
+        return {int(outcome): count for outcome, count in counts.items()}
+
     def begin_samples(self, interval_s: float) -> None:
-        """Begin a series of samples of the worker's tree."""
+        """Begin a series of samples of the tree of the worker, or of the web application on a producer node."""
         self._post("/samples/begin", {"interval_s": interval_s})
 
-    def take_sample(self) -> TreeSample:
-        """One sample of the worker's tree, now."""
-        return TreeSample(**self._post("/samples/take"))
+    def take_sample(self, *, required: bool = True) -> TreeSample:
+        """One sample of the same tree, now. Unless it is ``required``, the sample may be one of no processes."""
+        return TreeSample(**self._post("/samples/take", {"required": required}))
 
     def end_samples(self) -> None:
         """End the series."""

@@ -37,10 +37,10 @@ def produce(producer: NodeClient, order: ProduceOrder, meanwhile: Callable[[], N
         time.sleep(look_interval_s(time.monotonic() - began_s))
 
 
-def is_empty(producer: NodeClient, queue: str) -> bool:
-    """Whether the queue holds no task in any state."""
+def is_empty(producer: NodeClient, queue: str, *, but_claimed: bool = False) -> bool:
+    """Whether the queue holds no task in any state, or in any but claimed by a worker."""
     depth = producer.depth(queue)
-    return depth.waiting + depth.claimed + depth.delayed == 0
+    return depth.waiting + depth.delayed + (0 if but_claimed else depth.claimed) == 0
 
 
 def wait_until_empty(producer: NodeClient, queue: str) -> None:

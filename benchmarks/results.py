@@ -7,7 +7,7 @@
         scenario_1_throughput.csv              a row for every run, valid or not
         scenario_1_throughput_stats.json       per variant and measure, over the valid runs
         runs/0001_scenario_1_throughput_VARIANT_01/
-            run.json  tasks.parquet  samples.parquet
+            run.json  tasks.parquet  samples.parquet  and a parquet file for each device that read something
 
 Everything is written under a temporary name beside its place and renamed when it is complete and on disk, so that a crash at any
 moment leaves only whole runs. The tables are made from the ``run.json`` files and the manifest alone, and can be made again at
@@ -77,6 +77,10 @@ class StoredRun:
     def tasks(self) -> pd.DataFrame:
         """One row per task: the columns of :class:`benchmarks.task_table.TaskTable` after ``phase``."""
         return _read_parquet(self.folder / "tasks.parquet")
+
+    def reading(self, device: str) -> pd.DataFrame:
+        """What a device read, with the phase's number as first column."""
+        return _read_parquet(self.folder / f"{device}.parquet")
 
     def samples(self) -> pd.DataFrame:
         """One row per sample of the worker's tree: the fields of :class:`benchmarks.model.TreeSample`."""
@@ -173,12 +177,26 @@ class ResultSet:
         """Scenario, variant and repetition of every stored run, valid or not: what need not be made again."""
         return {(run.result.scenario, run.result.variant, run.result.repetition) for run in self._runs.values()}
 
+    def facts(self) -> dict[str, float]:
+        """What has been found out for it (:mod:`benchmarks.calibration`)."""
+        return dict(self._manifest.get("facts", {}))
+
+    def store_fact(self, name: str, value: float) -> None:
+        """Keep what was found out."""
+        self._change_manifest(facts={**self.facts(), name: value})
+
     def store_run(
-        self, result: RunResult, tasks: pd.DataFrame, samples: pd.DataFrame, record: Mapping[str, Any] | None = None
+        self,
+        result: RunResult,
+        tasks: pd.DataFrame,
+        samples: pd.DataFrame,
+        record: Mapping[str, Any] | None = None,
+        readings: Mapping[str, pd.DataFrame] | None = None,
     ) -> Path:
         """Store a run: whole, or not at all. ``record`` is whatever else is to be kept of it: plain data, dataclasses, mappings
-        and sequences of these. Returns its folder. Raises ResultSetError for a name that is not allowed, a scenario that the
-        manifest does not list, a run that is already stored, or a value that JSON cannot hold."""
+        and sequences of these; ``readings`` is what devices read, by device. Returns its folder. Raises ResultSetError for a
+        name that is not allowed, a scenario that the manifest does not list, a run that is already stored, or a value that JSON
+        cannot hold."""
         if result.scenario not in self._manifest["scenarios"]:
             raise ResultSetError(
                 f"{result.scenario} is none of this result set's scenarios: {', '.join(self._manifest['scenarios'])}"
@@ -200,6 +218,8 @@ class ResultSet:
         try:
             tasks.to_parquet(unfinished / "tasks.parquet", index=False, compression="zstd")
             samples.to_parquet(unfinished / "samples.parquet", index=False, compression="zstd")
+            for device, frame in (readings or {}).items():
+                frame.to_parquet(unfinished / f"{device}.parquet", index=False, compression="zstd")
             for file in unfinished.iterdir():
                 _to_disk(file)
             write_text(unfinished / "run.json", text)

@@ -3,23 +3,44 @@
 Pure coordination: what is offered comes from the scenario, what happened comes from the event log and the readings.
 """
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from dataclasses import astuple, dataclass, field, replace
+from typing import Protocol, Self
+
+import pandas as pd
 
 from benchmarks import clock, node_steps
 from benchmarks.accounting import account
 from benchmarks.labs import Lab
-from benchmarks.loads import Load, Prefilled, count_of
+from benchmarks.loads import Load, Mix, Prefilled, Tasks, count_of, goes_through_web, only, queue_name, tasks_in_a_unit
 from benchmarks.manifest import read_host
-from benchmarks.model import PhaseData, PhasePlan, PhaseRecord, Produced, Reading, RunData, Scenario, TreeSample, WorkerRecord
+from benchmarks.model import (
+    Look,
+    PhaseData,
+    PhasePlan,
+    PhaseRecord,
+    Places,
+    Produced,
+    Reading,
+    RunContext,
+    RunData,
+    Scenario,
+    StartRecord,
+    StartTimes,
+    StartWish,
+    StopRecord,
+    TreeSample,
+    WorkerRecord,
+    WorkerWish,
+)
 from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session, WorkerStatus
 from benchmarks.redis_server import RedisServer
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import Events
-from tasks.contract import Track, WorkerPlan
+from tasks.contract import Track, Variant, WorkerPlan
 from tasks.producing import ProduceOrder
 
 WARMUP_PHASE = 0
@@ -27,8 +48,12 @@ WARMUP_TASK_S = 0.02
 WARMUP_BATCH = 50
 WARMUP_AT_MOST_S = 60.0
 SETTLE_S = 0.5
+SETTLE_AFTER_START_S = 0.25
+STOP_LOOK_S = 0.02
 SAMPLE_INTERVAL_S = 0.25
 QUIET_S = 3.0
+MOST_PHASES = 255
+"""The event log holds a phase's number in one byte."""
 STOP_GRACE_S = 20.0
 
 
@@ -43,10 +68,11 @@ class RunFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One run to make."""
+    """One run to make. ``facts`` are those that the scenario asks for (:mod:`benchmarks.calibration`)."""
 
     scenario: Scenario
     sizes: Mapping[str, float | int]
+    facts: Mapping[str, float]
     variant: str
     framework: str
     run: int
@@ -69,6 +95,8 @@ class RecordedRun:
     phase_names: Mapping[int, str]
     tables: Mapping[int, TaskTable]
     samples: tuple[TreeSample, ...]
+    readings: Mapping[str, pd.DataFrame]
+    """What devices read, by device, with the phase's number as first column."""
 
 
 class Observer(Protocol):
@@ -87,12 +115,15 @@ class Observer(Protocol):
 class _Known:
     """What is known so far of a run that may yet fail."""
 
-    worker: WorkerRecord | None = None
+    context: RunContext | None = None
+    workers: list[WorkerRecord] = field(default_factory=list)
     records: list[PhaseRecord] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=lambda: {WARMUP_PHASE: "warm-up"})
+    samples: list[TreeSample] = field(default_factory=list)
+    readings: dict[int, dict[str, pd.DataFrame]] = field(default_factory=dict)
 
 
-NO_COUNTS = PhaseCounts(0, 0, 0, 0, 0, 0, 0)
+NO_COUNTS = PhaseCounts(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class Runner:
@@ -116,6 +147,11 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def variant(self, framework: str, name: str) -> Variant:
+        """A variant, as its framework declares it."""
+        description = self._hold(f"producer-{framework}", self._lab.producer_url(framework)).describe()
+        return next(Variant(**v) for v in description["variants"] if v["name"] == name)
+
     def make(self, spec: RunSpec) -> RecordedRun:
         """Make a run. A run that cannot be made comes back with its failure; faults of the lab itself are raised as LabError
         or NodeError."""
@@ -123,8 +159,9 @@ class Runner:
         producer = self._hold(f"producer-{spec.framework}", self._lab.producer_url(spec.framework))
         self._require_alone(spec.variant)
         server = RedisServer(self._lab.redis_url)
+        places = Places(worker, producer, queue_of(spec.variant), self._lab.redis_url, self._lab.mock_api_url)
         try:
-            return _RunInProgress(spec, worker, producer, server, self._observer).make()
+            return _RunInProgress(spec, places, server, self._observer).make()
         finally:
             server.close()
 
@@ -144,15 +181,24 @@ class Runner:
 
 
 class _RunInProgress:
-    def __init__(self, spec: RunSpec, worker: NodeClient, producer: NodeClient, server: RedisServer, observer: Observer) -> None:
+    def __init__(self, spec: RunSpec, places: Places, server: RedisServer, observer: Observer) -> None:
         self._spec = spec
-        self._worker = worker
-        self._producer = producer
+        self._places = places
+        self._worker = places.worker
+        self._producer = places.producer
         self._redis = server
-        self._queue = queue_of(spec.variant)
         self._observer = observer
         self._deadline_s = time.monotonic() + spec.timeout_s
         self._known = _Known()
+        self._wish: WorkerWish | None = None
+        self._worker_is_up = False
+        self._warm = False
+        """Whether the worker is warm. One that was started as part of a phase is not."""
+        self._sampling = False
+        self._queues: list[str] = [places.queue]
+        self._web_url = ""
+        self._warmed = 0
+        """Warm-up tasks offered, over all workers of the run."""
 
     def make(self) -> RecordedRun:
         failure: str | None = None
@@ -161,33 +207,122 @@ class _RunInProgress:
         except (RunFailedError, NodeError) as error:
             failure = str(error)
             self._producer.cancel_producing()
+            self._keep_samples()
             self._worker.kill_worker()
+            if self._web_url:
+                self._producer.kill_web()
         return self._recorded(failure)
 
     def _go(self) -> None:
-        spec = self._spec
+        spec, known = self._spec, self._known
         self._worker.kill_worker()
-        self._producer.purge([self._queue])
         self._worker.clear_events()
         self._producer.clear_events()
-        plan = self._worker.start_worker(spec.processes, spec.slots, [self._queue], spec.track).plan
-        self._producer.connect_producer(spec.variant)
-        self._warm_up(plan)
+        known.context = self._context()
+        phases = spec.scenario.phases(known.context)
+        look: Look | None = None
+        for number in range(1, MOST_PHASES + 1):
+            try:
+                plan = next(phases) if look is None else phases.send(look)
+            except StopIteration:
+                break
+            known.names[number] = plan.name
+            if plan.start is not None:
+                self._start_and_offer(number, plan, plan.start)
+            else:
+                if plan.worker != self._wish or not self._warm:
+                    self._replace_worker(plan.worker)
+                self._offer(number, plan)
+            look = self._look_at(number)
+        else:
+            raise RunFailedError(
+                f"{spec.scenario.name} has more than {MOST_PHASES} phases, which the event log cannot tell apart"
+            )
+        if self._web_url:
+            self._end_web()
+        self._end_worker()
+
+    def _context(self) -> RunContext:
+        spec = self._spec
+        description = self._producer.describe()
+        variant = next(Variant(**v) for v in description["variants"] if v["name"] == spec.variant)
+        cores = len(os.sched_getaffinity(0))
+        return RunContext(spec.sizes, variant, spec.processes, spec.slots, cores, spec.facts)
+
+    def _look_at(self, number: int) -> Look:
+        def look() -> PhaseData:
+            return next(p for p in self._phases(self._events()).values() if p.record.number == number)
+
+        return look
+
+    def _replace_worker(self, wish: WorkerWish) -> None:
+        """End the worker that there is, and have the one that is wished for, warm and settled."""
+        spec = self._spec
+        if self._worker_is_up:
+            self._end_worker()
+        self._clear_for(wish)
+        plan = self._start_worker(wish)
+        self._producer.connect_producer(spec.variant, wish.serializer)
+        self._warm_up(plan, wish)
         time.sleep(SETTLE_S)
-        self._known.worker = self._describe_worker(plan)
+        self._known.workers.append(self._describe_worker(plan, self._worker.take_sample()))
         self._worker.begin_samples(SAMPLE_INTERVAL_S)
-        for number, phase in enumerate(spec.scenario.phases(spec.sizes), start=1):
-            self._known.names[number] = phase.name
-            self._offer(number, phase)
-        self._worker.end_samples()
+        self._sampling = self._warm = True
+
+    def _clear_for(self, wish: WorkerWish) -> None:
+        self._wish = wish
+        self._queues = [queue_name(self._places.queue, lane) for lane in wish.lanes]
+        self._producer.purge(self._queues)
+
+    def _start_worker(self, wish: WorkerWish, watch: StartWish | None = None) -> WorkerPlan:
+        spec = self._spec
+        started = self._worker.start_worker(
+            wish.processes or spec.processes,
+            wish.slots or spec.slots,
+            self._queues,
+            spec.track,
+            lanes_by_priority=wish.lanes_by_priority,
+            serializer=wish.serializer,
+            events=wish.events,
+            results=wish.results,
+            optional_packages=wish.optional_packages,
+            watch=watch,
+        )
+        self._worker_is_up = True
+        return started.plan
+
+    def _end_worker(self) -> None:
+        self._keep_samples()
         self._require_time_and_worker("ending")
         self._worker.stop_worker(STOP_GRACE_S)
 
-    def _describe_worker(self, plan: WorkerPlan) -> WorkerRecord:
+    def _web_for(self, tasks: Tasks) -> str:
+        """The URL of the run's web application where tasks are posted to it, which is started when it is first needed."""
+        if not goes_through_web(tasks):
+            return ""
+        if not self._web_url:
+            self._web_url = self._producer.start_web(self._spec.variant, self._places.queue).url
+        return self._web_url
+
+    def _end_web(self) -> None:
+        status = self._producer.web()
+        if status.died is not None:
+            raise RunFailedError(f"the web application died: {status.died}")
+        self._producer.stop_web(STOP_GRACE_S)
+        self._web_url = ""
+
+    def _keep_samples(self) -> None:
+        if self._sampling:
+            self._worker.end_samples()
+            self._known.samples.extend(self._worker.samples())
+            self._sampling = False
+
+    def _describe_worker(self, plan: WorkerPlan, idle: TreeSample) -> WorkerRecord:
         description = self._producer.describe()
         execution = next(v["execution"] for v in description["variants"] if v["name"] == self._spec.variant)
         clocks = [self._worker.clock(), self._producer.clock()]
         return WorkerRecord(
+            number=len(self._known.workers) + 1,
             variant=self._spec.variant,
             framework=self._spec.framework,
             processes=plan.shape.processes,
@@ -199,95 +334,198 @@ class _RunInProgress:
             versions=description["versions"],
             died=None,
             same_time_namespace=all(clock.shares_clock(c.boot_id, c.time_namespace) for c in clocks),
-            idle=self._worker.take_sample(),
+            idle=idle,
         )
 
-    def _warm_up(self, plan: WorkerPlan) -> None:
-        """Run tasks that take a moment until every process has executed one, then no-ops until the warm-up time is over."""
-        wanted = plan.shape.processes
+    def _warm_up(self, plan: WorkerPlan, wish: WorkerWish) -> None:
+        """Run tasks that take a moment until every process has executed one, then others until the warm-up time is over."""
+        before = self._counts(WARMUP_PHASE).processes
         batch = 4 * plan.shape.slots
         began_s = time.monotonic()
-        offered = 0
         self._observer.phase(self._known.names[WARMUP_PHASE], 0)
+        warm = _over_lanes(wish.warm, wish.lanes)
         while True:
-            offered = self._warm_batch(offered, batch, "sleep", WARMUP_TASK_S)
-            worked = self._counts(WARMUP_PHASE).processes
-            if worked >= wanted:
+            self._warm_batch(batch, _over_lanes(only("sleep", WARMUP_TASK_S), wish.lanes))
+            worked = self._counts(WARMUP_PHASE).processes - before
+            if worked >= plan.shape.processes:
                 break
             if time.monotonic() - began_s > WARMUP_AT_MOST_S:
                 raise RunFailedError(
-                    f"warm-up: after {WARMUP_AT_MOST_S:.0f} s only {worked} of {wanted} processes have executed a task; "
-                    f"the end of the worker's log:\n{self._worker.worker().log_tail}"
+                    f"warm-up: after {WARMUP_AT_MOST_S:.0f} s only {worked} of {plan.shape.processes} processes have executed a "
+                    f"task; the end of the worker's log:\n{self._worker.worker().log_tail}"
                 )
+        if wish.warm != only("noop"):
+            self._warm_batch(batch, warm)
         while time.monotonic() - began_s < self._spec.warmup_s:
-            offered = self._warm_batch(offered, WARMUP_BATCH, "noop", None)
+            self._warm_batch(WARMUP_BATCH, warm)
 
-    def _warm_batch(self, offered: int, count: int, workload: str, argument: float | None) -> int:
-        produced = self._produce(WARMUP_PHASE, workload, argument, Prefilled(count=count), first_sequence=offered)
+    def _warm_batch(self, count: int, tasks: Mix) -> None:
+        produced = self._produce(WARMUP_PHASE, tasks, Prefilled(count=count), first_sequence=self._warmed)
         if produced.acknowledged < count:
             raise RunFailedError(f"warm-up: {produced.failed} of {count} tasks could not be enqueued: {dict(produced.errors)}")
-        offered += count
-        if not self._drain(WARMUP_PHASE, offered, limit_s=WARMUP_AT_MOST_S):
+        self._warmed += count
+        if not self._drain(WARMUP_PHASE, self._warmed, limit_s=WARMUP_AT_MOST_S):
             self._require_time_and_worker(f"draining {self._known.names[WARMUP_PHASE]}")
             counts = self._counts(WARMUP_PHASE)
             raise RunFailedError(
-                f"warm-up: {offered} tasks were enqueued and {counts.finished_ok} ended within {WARMUP_AT_MOST_S:.0f} s; "
+                f"warm-up: {self._warmed} tasks were enqueued and {counts.finished_ok} ended within {WARMUP_AT_MOST_S:.0f} s; "
                 f"the end of the worker's log:\n{self._worker.worker().log_tail}"
             )
-        return offered
 
     def _offer(self, number: int, plan: PhasePlan) -> None:
-        load = plan.load(self._phases(self._events())) if callable(plan.load) else plan.load
-        planned = count_of(load)
+        load = plan.load
+        planned = count_of(load) * tasks_in_a_unit(plan.tasks)
         self._observer.phase(plan.name, planned)
         prefilled = isinstance(load, Prefilled)
-        if prefilled:
-            self._worker.pause_worker()
-        before = self._read()
-        produced = self._produce(number, plan.workload, plan.argument, load)
-        filled = self._read()
-        resumed_ns = produced.began_ns
-        if prefilled:
-            resumed_ns = clock.now_ns()
-            self._worker.resume_worker()
-        drained = self._drain(number, produced.acknowledged, limit_s=self._deadline_s - time.monotonic())
+        with ExitStack() as attached:
+            readers: dict[str, Callable[[], pd.DataFrame]] = {
+                device.name: attached.enter_context(device.attach(self._places, self._spec.run, number))
+                for device in plan.devices
+            }
+            if prefilled:
+                self._worker.pause_worker()
+            before = self._read()
+            produced = self._produce(number, plan.tasks, load)
+            filled = self._read()
+            resumed_ns = produced.began_ns
+            if prefilled:
+                resumed_ns = clock.now_ns()
+                self._worker.resume_worker()
+            drained = self._drain(number, produced.acknowledged, limit_s=self._deadline_s - time.monotonic())
+            drained_ns = clock.now_ns()
+            after = self._read()
+            self._known.readings[number] = {name: read() for name, read in readers.items()}
         self._known.records.append(
             PhaseRecord(
                 number=number,
                 name=plan.name,
-                workload=plan.workload,
+                worker=self._known.workers[-1],
+                tasks=plan.tasks,
                 load=load,
                 planned=planned,
                 produced=produced,
                 began_ns=produced.began_ns,
                 resumed_ns=resumed_ns,
-                drained_ns=clock.now_ns(),
+                drained_ns=drained_ns,
                 timed_out=not drained,
                 before=before,
                 filled=filled,
-                after=self._read(),
+                after=after,
+                failures_expected=plan.failures_expected,
+                rate_may_be_missed=plan.rate_may_be_missed,
             )
         )
         if not drained:
             self._require_time_and_worker(f"draining {plan.name}")
 
-    def _read(self) -> Reading:
-        return Reading(redis=self._redis.read(), host=read_host(), worker=self._worker.take_sample())
+    def _start_and_offer(self, number: int, plan: PhasePlan, start: StartWish) -> None:
+        """A phase that begins with its worker's start. While the worker starts, nothing is asked of its node but to watch:
+        whatever else it did would take time from the start."""
+        planned = count_of(plan.load) * tasks_in_a_unit(plan.tasks)
+        self._observer.phase(plan.name, planned)
+        self._keep_samples()
+        self._worker.kill_worker()
+        self._worker_is_up = self._warm = False
+        self._clear_for(plan.worker)
+        self._producer.connect_producer(self._spec.variant, plan.worker.serializer)
+        with ExitStack() as attached:
+            readers: dict[str, Callable[[], pd.DataFrame]] = {
+                device.name: attached.enter_context(device.attach(self._places, self._spec.run, number))
+                for device in plan.devices
+            }
+            before = filled = self._read(self._worker.take_sample(required=False))
+            if start.when == "waiting":
+                produced = self._produce(number, plan.tasks, plan.load)
+                filled = self._read(before.worker)
+                worker, times = self._start_watched(plan.worker, start)
+            else:
+                worker, times = self._start_watched(plan.worker, start)
+                time.sleep(SETTLE_AFTER_START_S)
+                filled = self._read()
+                produced = self._produce(number, plan.tasks, plan.load)
+            stop = self._stop_midway(number, plan.worker, start.stop_after) if start.stop_after is not None else None
+            drained = self._drain(
+                number,
+                produced.acknowledged,
+                limit_s=self._deadline_s - time.monotonic(),
+                claims_may_stay=stop is not None,
+            )
+            drained_ns = clock.now_ns()
+            after = self._read()
+            self._known.readings[number] = {name: read() for name, read in readers.items()}
+        idle = after.worker if start.when == "waiting" else filled.worker
+        self._known.workers.append(self._describe_worker(worker, idle))
+        self._known.records.append(
+            PhaseRecord(
+                number=number,
+                name=plan.name,
+                worker=self._known.workers[-1],
+                tasks=plan.tasks,
+                load=plan.load,
+                planned=planned,
+                produced=produced,
+                began_ns=min(produced.began_ns, times.spawned_ns),
+                resumed_ns=produced.began_ns,
+                drained_ns=drained_ns,
+                timed_out=not drained,
+                before=before,
+                filled=filled,
+                after=after,
+                failures_expected=plan.failures_expected,
+                rate_may_be_missed=plan.rate_may_be_missed,
+                start=StartRecord(start, times, stop),
+            )
+        )
+        if not drained:
+            self._require_time_and_worker(f"draining {plan.name}")
 
-    def _produce(self, phase: int, workload: str, argument: Any, load: Load, first_sequence: int = 0) -> Produced:
+    def _start_watched(self, wish: WorkerWish, start: StartWish) -> tuple[WorkerPlan, StartTimes]:
+        plan = self._start_worker(wish, start)
+        return plan, self._worker.start_times()
+
+    def _stop_midway(self, number: int, wish: WorkerWish, after: int) -> StopRecord:
+        """Have the worker end once so many tasks have ended, and start another for the rest."""
+        name = self._known.names[number]
+        while self._ended(number) < after:
+            self._require_time_and_worker(f"waiting for {after} tasks of {name} to end")
+            time.sleep(STOP_LOOK_S)
+        stopped = self._worker.stop_worker(STOP_GRACE_S)
+        _, times = self._start_watched(wish, StartWish("waiting"))
+        return StopRecord(stopped.asked_ns, stopped.graceful, stopped.took_s, times)
+
+    def _read(self, worker: TreeSample | None = None) -> Reading:
+        return Reading(redis=self._redis.read(), host=read_host(), worker=worker or self._worker.take_sample())
+
+    def _produce(self, phase: int, tasks: Tasks, load: Load, first_sequence: int = 0) -> Produced:
         spec = self._spec
-        order = ProduceOrder(spec.run, phase, spec.variant, self._queue, workload, argument, load, first_sequence)
+        web_url = self._web_for(tasks)
+        order = ProduceOrder(
+            spec.run,
+            phase,
+            spec.variant,
+            self._places.queue,
+            tasks,
+            load,
+            first_sequence=first_sequence,
+            web_url=web_url,
+            serializer="" if self._wish is None else self._wish.serializer,
+        )
 
         def meanwhile() -> None:
-            self._require_time_and_worker(f"offering {self._known.names[phase]} ({load})")
+            doing = f"offering {self._known.names[phase]} ({load})"
+            if self._worker_is_up:
+                self._require_time_and_worker(doing)
+            else:
+                self._require_time(doing)
             if not isinstance(load, Prefilled):
                 self._observer.progress(self._ended(phase))
 
         return node_steps.produce(self._producer, order, meanwhile)
 
-    def _drain(self, phase: int, acknowledged: int, limit_s: float) -> bool:
+    def _drain(self, phase: int, acknowledged: int, limit_s: float, *, claims_may_stay: bool = False) -> bool:
         """Wait until all acknowledged tasks have ended and the queue is empty, or nothing has ended for :data:`QUIET_S` on an
-        empty queue (tasks were lost). False when the time was over first."""
+        empty queue (tasks were lost). Where ``claims_may_stay``, a queue then counts as empty though a worker that is gone has
+        claimed tasks of it. False when the time was over first."""
         began_s = time.monotonic()
         give_up_s = min(began_s + limit_s, self._deadline_s)
         ended, progress_s = -1, began_s
@@ -297,12 +535,15 @@ class _RunInProgress:
             if now_ended > ended:
                 ended, progress_s = now_ended, time.monotonic()
             quiet = time.monotonic() - progress_s > QUIET_S
-            if (ended >= acknowledged or quiet) and node_steps.is_empty(self._producer, self._queue):
+            if (ended >= acknowledged or quiet) and self._queues_are_empty(but_claimed=quiet and claims_may_stay):
                 return True
             if time.monotonic() > give_up_s:
                 return False
             self._require_worker(f"draining {self._known.names[phase]}")
             time.sleep(node_steps.look_interval_s(time.monotonic() - began_s))
+
+    def _queues_are_empty(self, *, but_claimed: bool) -> bool:
+        return all(node_steps.is_empty(self._producer, queue, but_claimed=but_claimed) for queue in self._queues)
 
     def _require_worker(self, doing: str) -> WorkerStatus:
         worker = self._worker.worker()
@@ -313,19 +554,25 @@ class _RunInProgress:
         return worker
 
     def _require_time_and_worker(self, doing: str) -> None:
-        worker = self._require_worker(doing)
+        self._require_worker(doing)
+        self._require_time(doing)
+
+    def _require_time(self, doing: str) -> None:
         if time.monotonic() > self._deadline_s:
             raise RunFailedError(
                 f"the run's time of {self._spec.timeout_s:.0f} s was over while {doing}; "
-                f"the end of the worker's log:\n{worker.log_tail}"
+                f"the end of the worker's log:\n{self._worker.worker().log_tail}"
             )
 
     def _counts(self, phase: int) -> PhaseCounts:
-        return self._worker.counts(self._spec.run).get(phase, NO_COUNTS)
+        """What has happened on the worker's node and, where the web application executes tasks too, on the producer's."""
+        nodes = (self._worker, self._producer) if self._web_url else (self._worker,)
+        counts = [node.counts(self._spec.run).get(phase, NO_COUNTS) for node in nodes]
+        return PhaseCounts(*(sum(column) for column in zip(*map(astuple, counts), strict=True)))
 
     def _ended(self, phase: int) -> int:
         counts = self._counts(phase)
-        return counts.finished_ok + counts.finished_failed
+        return counts.finished_ok + counts.finished_failed + counts.finished_skipped
 
     def _events(self) -> list[Events]:
         return [self._producer.events(), self._worker.events()]
@@ -338,20 +585,22 @@ class _RunInProgress:
                 record=record,
                 tasks=(table := tables.get(record.number, TaskTable.empty())),
                 account=account(table, record.planned),
+                readings=self._known.readings.get(record.number, {}),
             )
             for record in self._known.records
         }
 
     def _recorded(self, failure: str | None) -> RecordedRun:
         spec, known = self._spec, self._known
-        events, samples = self._events(), tuple(self._worker.samples())
+        events, samples = self._events(), tuple(known.samples)
         data = None
-        if known.worker is not None:
+        if known.workers and known.context is not None:
             data = RunData(
                 scenario=spec.scenario.name,
                 variant=spec.variant,
                 run=spec.run,
-                worker=replace(known.worker, died=self._worker.worker().died),
+                context=known.context,
+                worker=replace(known.workers[0], died=self._worker.worker().died),
                 phases=self._phases(events),
                 samples=samples,
             )
@@ -362,4 +611,21 @@ class _RunInProgress:
             phase_names=known.names,
             tables=build_task_tables(events, spec.run),
             samples=samples,
+            readings=_by_device(known.readings),
         )
+
+
+def _over_lanes(tasks: Mix, lanes: Sequence[str]) -> Mix:
+    """The tasks with those of no lane spread over all lanes of a worker."""
+    classes = (replace(c, lane=lane) for c in tasks.classes for lane in ((c.lane,) if c.lane else lanes))
+    return replace(tasks, classes=tuple(classes))
+
+
+def _by_device(readings: Mapping[int, Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    frames: dict[str, list[pd.DataFrame]] = {}
+    for phase, of_phase in sorted(readings.items()):
+        for device, frame in of_phase.items():
+            numbered = frame.copy(deep=False)
+            numbered.insert(0, "phase", phase)
+            frames.setdefault(device, []).append(numbered)
+    return {device: pd.concat(parts, ignore_index=True) for device, parts in frames.items()}

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from benchmarks import node_steps
 from benchmarks.labs import Lab
-from benchmarks.loads import Prefilled
+from benchmarks.loads import Prefilled, only
 from benchmarks.node_client import NodeClient
 from benchmarks.runner import queue_of
+from tasks.contract import APPLICATION_DATABASE
 from tasks.producing import ProduceOrder
 
 PROBES = 20
@@ -56,8 +57,8 @@ def appeared(before: Mapping[int, frozenset[bytes]], after: Mapping[int, frozens
 
 
 def overlapping(findings: Iterable[Finding]) -> list[str]:
-    """Pairs of frameworks that may use the same database, as text."""
-    allowed = {finding.framework: set(finding.allowed) for finding in findings}
+    """Pairs of frameworks, and of a framework and what tasks work on, that may use the same database, as text."""
+    allowed = {finding.framework: set(finding.allowed) for finding in findings} | {"the application": {APPLICATION_DATABASE}}
     return [
         f"{a} and {b} share database {', '.join(map(str, sorted(allowed[a] & allowed[b])))}"
         for a, b in combinations(sorted(allowed), 2)
@@ -110,7 +111,7 @@ def examine(lab: Lab) -> list[Finding]:
 
 
 def _enqueue(producer: NodeClient, variant: str, count: int) -> None:
-    node_steps.produce(producer, ProduceOrder(0, 0, variant, queue_of(variant), "noop", None, Prefilled(count)))
+    node_steps.produce(producer, ProduceOrder(0, 0, variant, queue_of(variant), only("noop"), Prefilled(count)))
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:

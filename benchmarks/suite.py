@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from benchmarks.flags import FlagCode, Severity, is_valid, run_flags
+from benchmarks.calibration import CALIBRATIONS
+from benchmarks.flags import FlagCode, Severity, exclusion, is_valid, run_flags
 from benchmarks.labs import Lab
 from benchmarks.model import RunResult, Scenario
 from benchmarks.monitoring.board import NO_BOARD, Board
@@ -73,7 +74,7 @@ def order_of_round(entries: Sequence[Entry], seed: int, scenario: str, repetitio
 def wants_another_run(results: Sequence[RunResult], headline: str, runs: int, max_runs: int) -> bool:
     """Whether a variant that has these results needs one more: too few are valid, or the 95 % interval of the headline measure
     is wider than ±5 % while the budget lasts. A variant that only ever failed is given up."""
-    if len(results) >= max_runs:
+    if len(results) >= max_runs or any(flag.code is FlagCode.UNSUPPORTED for r in results for flag in r.flags):
         return False
     valid = [r for r in results if r.valid]
     failed = [r for r in results if r.failure is not None]
@@ -105,12 +106,17 @@ class Suite:
         self._results = results
         self._display = display
         self._board = board
+        self._facts: dict[str, float] = {}
         self._made = [stored.result for stored in results.stored_runs()]
 
     def execute(self) -> None:
         """Make the runs that the result set does not hold yet. Its tables are written before the first as well: a suite that was
         killed may have left them behind its runs."""
         self._results.write_tables()
+        self._facts = self._results.facts()
+        for name in sorted({name for scenario in self._scenarios for name in scenario.facts} - set(self._facts)):
+            self._facts[name] = CALIBRATIONS[name](self._lab)
+            self._results.store_fact(name, self._facts[name])
         with Runner(self._lab, self._board.beside(self._display)) as runner:
             for scenario in self._scenarios:
                 for repetition in range(1, self._plan.max_runs + 1):
@@ -144,11 +150,18 @@ class Suite:
         made = len(self._made) + 1
         title = f"{scenario.title}, {entry.name} #{repetition}"
         self._display.begin_run(title, made, max(made, self._total()))
+        framework = self._lab.variants()[entry.variant]
+        reason = scenario.unsupported(runner.variant(framework, entry.variant))
+        if reason is not None:
+            self._store_unsupported(scenario, entry, framework, reason)
+            self._display.end_run(title, f"unsupported: {reason}", True)
+            return
         spec = RunSpec(
             scenario=scenario,
             sizes=plan.sizes_of(scenario),
+            facts={name: self._facts[name] for name in scenario.facts},
             variant=entry.variant,
-            framework=self._lab.variants()[entry.variant],
+            framework=framework,
             run=self._results.next_run(),
             repetition=repetition,
             processes=plan.processes,
@@ -161,10 +174,21 @@ class Suite:
         recorded = runner.make(spec)
         result = result_of(recorded, entry.name)
         self._board.end_run(result.valid)
-        self._results.store_run(result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded))
+        self._results.store_run(
+            result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded), recorded.readings
+        )
         self._results.write_tables()
         self._made.append(result)
-        self._display.end_run(title, outcome_text(result, scenario), result.valid)
+        self._display.end_run(title, outcome_text(result, scenario), result.valid or exclusion(result.flags) is not None)
+
+    def _store_unsupported(self, scenario: Scenario, entry: Entry, framework: str, reason: str) -> None:
+        """One row that says so and why, in the place of all runs."""
+        flag = FlagCode.UNSUPPORTED.flag(reason=reason)
+        run = self._results.next_run()
+        result = RunResult(scenario.name, framework, entry.name, run, repetition=1, valid=False, flags=(flag,))
+        self._results.store_run(result, tasks_frame({}), samples_frame(()), {"executed_variant": entry.variant})
+        self._results.write_tables()
+        self._made.append(result)
 
 
 def result_of(recorded: RecordedRun, name: str) -> RunResult:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.flags import Severity
+from benchmarks.flags import Severity, exclusion
 from benchmarks.model import RunResult, Scenario
 from benchmarks.results import ResultSet
 from benchmarks.statistics import describe
@@ -15,7 +15,7 @@ from benchmarks.statistics import describe
 FLAGS_SHOWN = 20
 NARROWEST = 7
 """As wide as ``±0.0123``, so that no number is broken on a terminal of 80 columns."""
-STYLES = {Severity.INVALID: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
+STYLES = {Severity.INVALID: "bold red", Severity.EXCLUDED: "dim", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
 
 def _cell(values: Sequence[float]) -> str:
@@ -52,8 +52,9 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
         return sum(found) / len(found) if found else float("-inf")
 
     for name in sorted(names, key=headline, reverse=True):
-        made = sum(1 for r in results if r.variant == name)
-        count = f"{len(valid(name))}/{made}"
+        excluded = [flag for r in results if r.variant == name and (flag := exclusion(r.flags))]
+        made = sum(1 for r in results if r.variant == name) - len(excluded)
+        count = f"{len(valid(name))}/{made}" if made else excluded[0].code.code
         style = None if len(valid(name)) == made else "yellow"
         table.add_row(name, count, *(_cell(values(name, measure)) for measure in scenario.summary), style=style)
     return table

@@ -38,12 +38,15 @@ class TaskTable:
     finished_ns: Ints
     """The first finish with the final outcome."""
     outcome: npt.NDArray[np.uint8]
-    """Final: OK if it ever ended so, else FAILED if so, else RETRIED (given back and never ended), else NONE."""
+    """Final: OK if it ever ended so, else FAILED if so, else SKIPPED, else RETRIED (given back and never ended), else NONE."""
+    label: npt.NDArray[np.int32]
+    """The number of its class or stage."""
     sends: Counts
     starts: Counts
     finishes_ok: Counts
     finishes_failed: Counts
     finishes_retried: Counts
+    finishes_skipped: Counts
     extra_finishes: Counts
     """Finishes beyond one for each attempt, or beyond one that was OK, whichever is more: executions that no retry explains."""
     attempt: Counts
@@ -62,6 +65,12 @@ class TaskTable:
     def empty(cls) -> "TaskTable":
         """The table of a phase of which nothing was recorded."""
         return _table([], [], 0)
+
+    def of_label(self, label: int) -> "TaskTable":
+        """The tasks of one class or stage, as a table of their own; ``unexpected`` belongs to none."""
+        chosen = self.label == label
+        columns = {f.name: getattr(self, f.name)[chosen] for f in fields(self) if f.name != "unexpected"}
+        return TaskTable(**columns, unexpected=np.empty(0, np.int64))
 
     @property
     def ended(self) -> Bools:
@@ -269,6 +278,7 @@ def _table(parts: Sequence[Events], codes: Sequence[npt.NDArray[np.uint16]], pha
     chosen, sends = _first_of_each(rows.of(sequence), size, (~ok).astype(np.int64), before_ns, sent.ints("third_ns"))
     due_ns, acknowledged_ns = sent.ints("first_ns")[chosen], sent.ints("third_ns")[chosen]
     sent_ns, acknowledged = before_ns[chosen], ok[chosen]
+    label = sent.ints("label")[chosen].astype(np.int32)
     del sent, sequence, before_ns, ok, chosen
 
     attempt = np.full(size, MISSING, np.int32)
@@ -292,12 +302,14 @@ def _table(parts: Sequence[Events], codes: Sequence[npt.NDArray[np.uint16]], pha
     at = rows.of(sequence[known])
     first_ns, result, attempts = ended.ints("first_ns", known), ended.field("outcome", known), ended.ints("attempt", known)
     np.maximum.at(attempt, at, attempts.astype(np.int32))
-    is_ok, is_failed = result == Outcome.OK, result == Outcome.FAILED
-    rank = np.select([is_ok, is_failed], [0, 1], 2)
+    is_ok, is_failed, is_skipped = result == Outcome.OK, result == Outcome.FAILED, result == Outcome.SKIPPED
+    rank = np.select([is_ok, is_failed, is_skipped], [0, 1, 2], 3)
     chosen, finishes = _first_of_each(at, size, rank, first_ns)
     finishes_ok, finishes_failed = _counts(at, is_ok, size), _counts(at, is_failed, size)
+    finishes_skipped = _counts(at, is_skipped, size)
     outcome = np.zeros(size, np.uint8)
     outcome[finishes > 0] = Outcome.RETRIED
+    outcome[finishes_skipped > 0] = Outcome.SKIPPED
     outcome[finishes_failed > 0] = Outcome.FAILED
     outcome[finishes_ok > 0] = Outcome.OK
     return TaskTable(
@@ -309,11 +321,13 @@ def _table(parts: Sequence[Events], codes: Sequence[npt.NDArray[np.uint16]], pha
         started_ns=started_ns,
         finished_ns=_scatter(chosen, first_ns),
         outcome=outcome,
+        label=label,
         sends=sends,
         starts=starts,
         finishes_ok=finishes_ok,
         finishes_failed=finishes_failed,
-        finishes_retried=finishes - finishes_ok - finishes_failed,
+        finishes_retried=finishes - finishes_ok - finishes_failed - finishes_skipped,
+        finishes_skipped=finishes_skipped,
         extra_finishes=_extra_finishes(at, attempts, finishes, finishes_ok),
         attempt=attempt,
         process=first_process,

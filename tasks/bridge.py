@@ -7,10 +7,13 @@ order                                                                   answer
 ======================================================================= ==================================================
 ``{"op": "describe"}``                                                  name, variants, databases, versions, event loop
 ``{"op": "plan", "request": WorkerRequest}``                            a WorkerPlan, its commands complete with interpreter
-``{"op": "connect", "variant": ...}``                                   ``{}``, once a producer for that variant is connected
+``{"op": "connect", "variant": ..., "serializer": ...}``                ``{}``, once a producer for that variant is connected
 ``{"op": "produce", "order": ProduceOrder}``                            a ProduceResult
+``{"op": "read_messages", "order": ReadOrder}``                         a MessageTimes
 ``{"op": "purge", "queues": [...]}``                                    ``{}``
 ``{"op": "depth", "queue": ...}``                                       a Depth
+``{"op": "folders"}``                                                   folders from which this Python imports
+``{"op": "bare_start"}``                                                seconds that this Python takes to start and to end
 ======================================================================= ==================================================
 
 An order that fails, or is none, is answered ``{"error": "what went wrong"}`` and the bridge goes on. End of input ends
@@ -22,15 +25,33 @@ import inspect
 import json
 import os
 import platform
+import subprocess
 import sys
+import sysconfig
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any, TextIO, TypeGuard, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeGuard, cast
 
-from benchmarks.loads import load_from
-from tasks.contract import AsyncProducer, ConfigurationError, Framework, Producer, WorkerRequest, database_url, load_framework
+from benchmarks.loads import load_from, tasks_from
+from tasks.contract import (
+    OPTIONAL_PATH_VARIABLE,
+    AsyncProducer,
+    ConfigurationError,
+    Framework,
+    Producer,
+    SerializingFramework,
+    WorkerRequest,
+    database_url,
+    load_framework,
+)
 from tasks.producing import ProduceOrder, produce, produce_async
+from tasks.reading import ReadOrder, read_messages
+
+if TYPE_CHECKING:
+    from tasks.web_client import WebClient
 
 
 class Bridge:
@@ -40,14 +61,19 @@ class Bridge:
         self._framework = framework
         self._runner = asyncio.Runner(loop_factory=framework.loop_factory)
         self._producer: Producer | AsyncProducer | None = None
-        self._variant = ""
+        self._web_runner = asyncio.Runner()
+        self._web_client: WebClient | None = None
+        self._connected_for = ("", "")
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "describe": self.describe,
             "plan": self.plan,
             "connect": self.connect,
             "produce": self.produce,
+            "read_messages": self.read_messages,
             "purge": self.purge,
             "depth": self.depth,
+            "folders": self.folders,
+            "bare_start": self.bare_start,
         }
 
     def answer(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -82,18 +108,31 @@ class Bridge:
         return answer
 
     def connect(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Connect a producer, unless one for this variant is connected already."""
-        self._connected(order["variant"])
+        """Connect a producer, unless one for this variant is connected already. Without a serializer it sends in the default
+        one."""
+        self._connected(order["variant"], order.get("serializer", ""))
         return {}
 
     def produce(self, order: dict[str, Any]) -> dict[str, Any]:
         """Offer a load."""
         data = order["order"]
-        produce_order = ProduceOrder(**{**data, "load": load_from(data["load"])})
-        producer = self._connected(produce_order.variant)
+        produce_order = ProduceOrder(**{**data, "tasks": tasks_from(data["tasks"]), "load": load_from(data["load"])})
+        if produce_order.web_url:
+            web_client = self._web_client_of(produce_order.web_url)
+            return asdict(self._web_runner.run(produce_async(web_client, produce_order)))
+        producer = self._connected(produce_order.variant, produce_order.serializer)
         if _is_async(producer):
             return asdict(self._runner.run(produce_async(producer, produce_order)))
         return asdict(produce(cast(Producer, producer), produce_order))
+
+    def read_messages(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Send messages, and read them as a worker would."""
+        read_order = ReadOrder(**order["order"])
+        producer = self._connected(read_order.variant, read_order.serializer)
+        framework = cast(SerializingFramework, self._framework)
+        reader = framework.message_reader(read_order.variant, read_order.serializer)
+        self._framework.purge([read_order.queue])
+        return asdict(self._runner.run(read_messages(producer, reader, read_order)))
 
     def purge(self, order: dict[str, Any]) -> dict[str, Any]:
         """Empty the queues."""
@@ -104,19 +143,47 @@ class Bridge:
         """Count a queue's tasks by state."""
         return asdict(self._framework.depth(order["queue"]))
 
-    def close(self) -> None:
-        """Let go of the producer and the loop."""
-        self._disconnect()
-        self._runner.close()
+    def folders(self, _: dict[str, Any]) -> dict[str, Any]:
+        """The standard library, the installed packages, and the lab's own tasks."""
+        installed = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+        return {"folders": sorted({*installed, str(Path(__file__).resolve().parent)})}
 
-    def _connected(self, variant: str) -> Producer | AsyncProducer:
-        if self._producer is None or self._variant != variant:
+    def bare_start(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Start the interpreter with nothing to do."""
+        began_s = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "pass"], check=True, stdin=subprocess.DEVNULL)
+        return {"took_s": time.perf_counter() - began_s}
+
+    def close(self) -> None:
+        """Let go of the producers and the loops."""
+        self._disconnect()
+        self._disconnect_web()
+        self._runner.close()
+        self._web_runner.close()
+
+    def _web_client_of(self, url: str) -> "WebClient":
+        """The client of this web application; it is kept with its connections. Its event loop is the same for every framework,
+        so that requests cost the same on the way."""
+        if self._web_client is None or self._web_client.url != url:
+            self._disconnect_web()
+            self._web_client = self._web_runner.run(_web_client(url))
+        return self._web_client
+
+    def _disconnect_web(self) -> None:
+        web_client, self._web_client = self._web_client, None
+        if web_client is not None:
+            self._web_runner.run(web_client.close())
+
+    def _connected(self, variant: str, serializer: str) -> Producer | AsyncProducer:
+        if self._producer is None or self._connected_for != (variant, serializer):
             self._disconnect()
-            self._producer = self._runner.run(self._create(variant))
-            self._variant = variant
+            self._producer = self._runner.run(self._create(variant, serializer))
+            self._connected_for = (variant, serializer)
         return self._producer
 
-    async def _create(self, variant: str) -> Producer | AsyncProducer:
+    async def _create(self, variant: str, serializer: str) -> Producer | AsyncProducer:
+        if serializer:
+            return cast(SerializingFramework, self._framework).serializing_producer(variant, serializer)
         return self._framework.producer(variant)
 
     def _disconnect(self) -> None:
@@ -127,6 +194,12 @@ class Bridge:
             self._runner.run(producer.close())
         else:
             cast(Producer, producer).close()
+
+
+async def _web_client(url: str) -> "WebClient":
+    from tasks.web_client import WebClient
+
+    return WebClient(url)
 
 
 def _is_async(producer: Producer | AsyncProducer) -> TypeGuard[AsyncProducer]:
@@ -160,6 +233,8 @@ def serve(framework: Framework, orders: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     """Serve the framework named on the command line, keeping its prints out of the answers."""
+    if optional := os.environ.get(OPTIONAL_PATH_VARIABLE):
+        sys.path.append(optional)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:

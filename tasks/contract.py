@@ -9,6 +9,8 @@ A module must hold to this:
 
 - its worker runs the six values of a :data:`tasks.workloads.TaskCall` through ``workloads.execute`` or ``execute_async``, once
   for each delivery, and nothing else;
+- what a framework or a variant of it cannot do stands in ``Variant.lacks`` with the reason; scenarios that need it then say
+  ``unsupported`` for it, and never ask for it;
 - it connects to nothing but :func:`database_url`, so that the lab chooses the server;
 - results, events and every other extra of the framework are off, unless a scenario asks for them;
 - a worker ends cleanly on SIGTERM, finishing or giving back what it holds.
@@ -20,6 +22,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -27,7 +30,14 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from tasks.workloads import TaskCall
 
 REDIS_URL_VARIABLE = "LAB_REDIS_URL"
+MOCK_API_URL_VARIABLE = "LAB_MOCK_API_URL"
 FRAMEWORKS_PATH_VARIABLE = "LAB_FRAMEWORKS_PATH"
+APPLICATION_DATABASE = 15
+"""The Redis database of what tasks work on: an application's own data, which no framework may touch."""
+OPTIONAL_PATH_VARIABLE = "LAB_OPTIONAL_PATH"
+"""Where packages lie that frameworks import wherever they are installed: not on a worker's path unless a scenario asks for it."""
+MODEL_SESSIONS_VARIABLE = "LAB_MODEL_SESSIONS"
+"""The attribute of a model's class under which a framework that fetches models by itself looks for the sessions to do so with."""
 MODULE_SUFFIX = "_tasks"
 _REDIS_URL = re.compile(r"rediss?://[^/?#\s]*/?(?P<number>[0-9]*)/?(?:\?\S*)?")
 _CREDENTIALS = re.compile(r"(?:(?<=://)|^(?!.*://)).*@", re.DOTALL)
@@ -37,6 +47,18 @@ Track = Literal["normalised", "tuned"]
 
 Execution = Literal["main-thread", "thread", "greenlet", "coroutine", "child-process"]
 """Where a variant's task bodies run; the conformance test holds the recorded places against it."""
+
+
+Capability = Literal["chains", "priorities", "events", "serializers", "web", "results"]
+"""What a scenario may need beyond enqueueing and executing:
+
+- ``chains``: tasks that follow one another, with retries (:class:`ChainProducer`);
+- ``priorities``: several queues of one worker, of which the more urgent go first (``WorkerRequest.lanes_by_priority``);
+- ``events``: the framework's own task events through Redis (``WorkerRequest.events``, :class:`tasks.streaming.EventSource`);
+- ``serializers``: a payload of any kind in the framework's own serializers (``WorkerRequest.serializer``);
+- ``web``: dispatch from a web application (:class:`WebFramework`);
+- ``results``: waiting for a task that was dispatched from there (``WebPart.wait``, ``WorkerRequest.results``).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +81,33 @@ class Variant:
     execution: Execution
     description: str
     control: bool = False
+    lacks: Mapping[Capability, str] = field(default_factory=dict)
+    """What it cannot do, each with the reason in a few words."""
+    serializers: tuple[str, ...] = ()
+    """The serializers that it offers, its default first."""
+    model_serializer: str = ""
+    """The one of them in which a model of an object-relational mapper can be handed over as it is; empty where none can."""
+    slots_per_process: int | None = None
+    """The most slots that one of its processes can have; None where it has as many as it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRequest:
-    """A worker as the lab asks for it. ``processes`` and ``slots`` are wishes; the plan says what the variant makes of them."""
+    """A worker as the lab asks for it. ``processes`` and ``slots`` are wishes; the plan says what the variant makes of them.
+
+    ``queues`` are in order of urgency, which counts only with ``lanes_by_priority``. ``serializer`` is one of the variant's, or
+    empty for its default. ``events`` has the worker emit the framework's own task events; ``results`` has it store the results
+    of tasks that were sent to be waited for."""
 
     variant: str
     processes: int
     slots: int
     queues: tuple[str, ...]
     track: Track = "normalised"
+    lanes_by_priority: bool = False
+    serializer: str = ""
+    events: bool = False
+    results: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +182,84 @@ class AsyncProducer(Protocol):
 
     async def close(self) -> None:
         """As :meth:`Producer.close`."""
+        ...
+
+
+class ChainProducer(Protocol):
+    """A producer that can also send tasks that follow one another, by the framework's own means."""
+
+    def enqueue_chain(self, queue: str, calls: Sequence[TaskCall], attempts: int, backoff_s: float) -> None:
+        """Enqueue tasks of which each is executed when the one before it has ended well. A task that raises is tried again after
+        ``backoff_s``, at most ``attempts`` times in all, by the framework's own retries; the worker runs each through
+        ``workloads.execute`` with its attempt, ``attempts`` and how many ``followers`` it has. Raises what the framework raises.
+        """
+        ...
+
+
+class AsyncChainProducer(Protocol):
+    """As :class:`ChainProducer`, from an event loop."""
+
+    async def enqueue_chain(self, queue: str, calls: Sequence[TaskCall], attempts: int, backoff_s: float) -> None:
+        """As :meth:`ChainProducer.enqueue_chain`."""
+        ...
+
+
+class MessageReader(Protocol):
+    """Does with messages what a worker does before it runs a task."""
+
+    def take(self, queue: str) -> bytes:
+        """The one message that waits in a queue, as Redis holds it, and out of the queue."""
+        ...
+
+    def decode(self, message: bytes) -> TaskCall:
+        """The call in a message, by the same functions of the framework that its worker uses."""
+        ...
+
+
+class AsyncMessageReader(Protocol):
+    """As :class:`MessageReader`, for a framework that decodes on an event loop."""
+
+    def take(self, queue: str) -> bytes:
+        """As :meth:`MessageReader.take`."""
+        ...
+
+    async def decode(self, message: bytes) -> TaskCall:
+        """As :meth:`MessageReader.decode`."""
+        ...
+
+
+class SerializingFramework(Protocol):
+    """What the framework of a variant with ``serializers`` offers besides. A worker that is asked for one accepts no other."""
+
+    def serializing_producer(self, variant: str, serializer: str) -> Producer | AsyncProducer:
+        """As :meth:`Framework.producer`, in one of the variant's serializers."""
+        ...
+
+    def message_reader(self, variant: str, serializer: str) -> MessageReader | AsyncMessageReader:
+        """What reads the messages of such a producer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebPart:
+    """A framework's part in a FastAPI application (``tasks.web_app``), as its documentation advises.
+
+    ``dispatch(queue, call)`` enqueues one task: a coroutine function is awaited by an ``async def`` endpoint, a plain one called
+    by a ``def`` endpoint, which FastAPI runs in its thread pool. ``wait`` enqueues one likewise, and returns when it has ended, by
+    the framework's own results; None where the variant lacks ``results``. ``lifespan`` is entered before the application serves
+    and left when it ends; None where the documentation has nothing there.
+    """
+
+    dispatch: Callable[[str, TaskCall], Any]
+    wait: Callable[[str, TaskCall], Any] | None = None
+    lifespan: Callable[[Any], AbstractAsyncContextManager[None]] | None = None
+
+
+class WebFramework(Protocol):
+    """What the framework of a variant that does not lack ``web`` offers besides."""
+
+    def web_part(self, variant: str) -> WebPart:
+        """Its part for tasks that the given variant can execute; called once, before the application's event loop runs."""
         ...
 
 

@@ -1,9 +1,10 @@
 """The event log: fixed-size binary records, one append-only file per process. Standard library only.
 
 Every process that enqueues or executes tasks appends to a file of its own in the folder named by ``LAB_EVENTS_DIR`` (best on
-tmpfs). A record is written by one ``os.write`` to an ``O_APPEND`` descriptor, so it is whole or absent whatever happens to the
-process; there is no lock, no thread and no socket, which makes it safe under prefork, threads, greenlets, process pools and
-SIGKILL. The file is opened lazily and again after a fork, so no two processes share one.
+tmpfs). A record is written by one ``os.write`` to an ``O_APPEND`` descriptor; there is no lock, no thread and no socket, which
+makes it safe under prefork, threads, greenlets, process pools and SIGKILL. (A write that crosses two pages of memory can be cut
+there by SIGKILL, seldom; nothing follows it in that file, and readers leave such a stump out.) The file is opened lazily and
+again after a fork, so no two processes share one.
 
 Layout of a record, little-endian, 48 bytes (:data:`RECORD`, read with NumPy by ``infrastructure.event_log``):
 
@@ -11,18 +12,22 @@ Layout of a record, little-endian, 48 bytes (:data:`RECORD`, read with NumPy by 
 field    type   meaning
 ======== ====== =====================================================================================
 kind     u8     :class:`Kind`
-outcome  u8     :class:`Outcome` (of the send, or of the task; 0 in a STARTED record)
+outcome  u8     :class:`Outcome` (of the send, or of the task; 0 in a STARTED record); RECEIVED: :class:`Streamed`
 place    u8     :class:`Place` bits: where the body runs (STARTED records; 0 otherwise)
 phase    u8     phase of the run, 0 being the warm-up
 attempt  u16    1 for the first execution
-label    u16    a number that the workload is free to use (task class, stage); 0 when it has none
-run      u32    number of the run, unique within a result set
-sequence u32    number of the task within its phase, from 0
+label    u16    ENQUEUED: the number of the task's class or stage, 0 when it has none; EMITTED: how many of the framework's events
+                were handed over in one go; RECEIVED: the number of the subscriber, from 0; 0 otherwise
+run      u32    number of the run, unique within a result set (0 in an EMITTED record, as is the phase: who emits knows neither)
+sequence u32    number of the task within its phase, from 0 (0 in EMITTED and RECEIVED records)
 process  u32    process id, as its own PID namespace sees it
 thread   u32    native thread id (STARTED records; 0 otherwise, for asking costs a system call)
-first_ns i64    ENQUEUED: when the task was due; STARTED: when the body began; FINISHED: when it ended
-second_ns i64   ENQUEUED: before the enqueue call; STARTED and FINISHED: when the task was due
-third_ns i64    ENQUEUED: after the enqueue call; 0 otherwise
+first_ns i64    ENQUEUED: when the task was due; STARTED: when the body began; FINISHED: when it ended; EMITTED: when the call
+                that hands events over began; RECEIVED: when the subscriber had the event
+second_ns i64   ENQUEUED: before the enqueue call; STARTED and FINISHED: when the task was due; EMITTED: when that call ended;
+                RECEIVED: when the event says that it happened
+third_ns i64    ENQUEUED: after the enqueue call; STARTED and RECEIVED: the key of the framework's own name for the task
+                (``tasks.streaming.identity_key``), in a STARTED record only while it emits events; 0 otherwise
 ======== ====== =====================================================================================
 
 All times are CLOCK_MONOTONIC in nanoseconds, which the processes and containers of one host share.
@@ -56,6 +61,10 @@ class Kind(enum.IntEnum):
     ENQUEUED = 1
     STARTED = 2
     FINISHED = 3
+    EMITTED = 4
+    """A worker has handed events of the framework's own to Redis; whether that went well is not told."""
+    RECEIVED = 5
+    """A subscriber has received such an event."""
 
 
 class Outcome(enum.IntEnum):
@@ -65,6 +74,18 @@ class Outcome(enum.IntEnum):
     OK = 1
     FAILED = 2
     RETRIED = 3
+    SKIPPED = 4
+    """Not to run, as the task before it in its chain failed for good."""
+
+
+class Streamed(enum.IntEnum):
+    """What a subscriber has received."""
+
+    NOTHING = 0
+    """Nothing yet: it is subscribed, and gets what happens from now on."""
+    STARTED = 1
+    FINISHED = 2
+    """The task has ended, well or not."""
 
 
 class Place(enum.IntFlag):
@@ -143,8 +164,10 @@ class Recorder:
         if written != _RECORD_BYTES:
             self._give_up_file()
 
-    def started(self, run: int, phase: int, sequence: int, due_ns: int, attempt: int = 1, label: int = 0) -> None:
-        """Record that a task's body begins now, here."""
+    def started(
+        self, run: int, phase: int, sequence: int, due_ns: int, attempt: int = 1, label: int = 0, identity: int = 0
+    ) -> None:
+        """Record that a task's body begins now, here. ``identity`` is the key of the framework's own name for the task."""
         descriptor = self._descriptor if self._descriptor >= 0 else self._open()
         process = self._process
         thread = _native_id()
@@ -154,7 +177,8 @@ class Recorder:
         if self._running_loop() is not None:
             place |= 4
         written = _write(
-            descriptor, _pack(2, 0, place, phase, attempt, label, run, sequence, process, thread, monotonic_ns(), due_ns, 0)
+            descriptor,
+            _pack(2, 0, place, phase, attempt, label, run, sequence, process, thread, monotonic_ns(), due_ns, identity),
         )
         if written != _RECORD_BYTES:
             self._give_up_file()
@@ -172,6 +196,26 @@ class Recorder:
         if written != _RECORD_BYTES:
             self._give_up_file()
 
+    def emitted(self, began_ns: int, events: int = 1) -> None:
+        """Record that a call which began at ``began_ns`` and ends now has handed so many events to Redis."""
+        now_ns = monotonic_ns()
+        descriptor = self._descriptor if self._descriptor >= 0 else self._open()
+        written = _write(descriptor, _pack(4, 0, 0, 0, 0, events, 0, 0, self._process, 0, began_ns, now_ns, 0))
+        if written != _RECORD_BYTES:
+            self._give_up_file()
+
+    def received(
+        self, run: int, phase: int, subscriber: int, what: int, received_ns: int, occurred_ns: int = 0, identity: int = 0
+    ) -> None:
+        """Record that a subscriber has received an event (``what`` is of :class:`Streamed`)."""
+        descriptor = self._descriptor if self._descriptor >= 0 else self._open()
+        written = _write(
+            descriptor,
+            _pack(5, what, 0, phase, 0, subscriber, run, 0, self._process, 0, received_ns, occurred_ns, identity),
+        )
+        if written != _RECORD_BYTES:
+            self._give_up_file()
+
 
 class NullRecorder:
     """Records nothing: what the recorder's own cost is measured against, and tasks outside a lab."""
@@ -184,6 +228,12 @@ class NullRecorder:
 
     def finished(self, *_: int, **__: int) -> None:
         """Ignore an end."""
+
+    def emitted(self, *_: int, **__: int) -> None:
+        """Ignore that events were handed over."""
+
+    def received(self, *_: int, **__: int) -> None:
+        """Ignore a receipt."""
 
 
 def recorder_from_environment() -> Recorder | NullRecorder:

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.loads import Prefilled
+from benchmarks.loads import Prefilled, only
 from tasks.contract import Framework, load_framework
 from tasks.producing import ProduceOrder, produce, produce_async
 from tasks.workloads import TaskCall, recorder
@@ -42,7 +42,7 @@ def enqueue_rates(framework: Framework, variant: str, count: int, rounds: int) -
 async def _enqueue_rates(framework: Framework, variant: str, count: int, rounds: int) -> list[tuple[float, float]]:
     producer: Any = framework.producer(variant)
     is_async = asyncio.iscoroutinefunction(producer.enqueue)
-    order = ProduceOrder(1, 1, variant, QUEUE, "noop", None, Prefilled(count))
+    order = ProduceOrder(1, 1, variant, QUEUE, only("noop"), Prefilled(count))
     pairs = []
     for turn in range(rounds + 1):
         framework.purge([QUEUE])

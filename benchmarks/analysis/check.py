@@ -1,12 +1,12 @@
 """Whether a result set may pass in a pipeline."""
 
 from benchmarks.analysis.model import Analysis
-from benchmarks.flags import Severity
+from benchmarks.flags import FlagCode, Severity
 
 
 def failures(analysis: Analysis) -> tuple[str, ...]:
-    """Every reason why it may not, in words: a missed target, an invalid run, or not one valid run. Warnings, anti-patterns and
-    targets that were not measured let it pass."""
+    """Every reason why it may not, in words: a missed target, an invalid run, or not one valid run (unless nothing but profiles
+    was to be made). Excluded runs, warnings, anti-patterns and targets that were not measured let it pass."""
     reasons = [
         f"missed: {missed.target.name}, {missed.variant}: {missed.text} ({missed.target.source})"
         for missed in analysis.missed_targets()
@@ -14,6 +14,8 @@ def failures(analysis: Analysis) -> tuple[str, ...]:
     for run in analysis.invalid_runs():
         why = "; ".join(str(flag) for flag in run.flags if flag.code.severity is Severity.INVALID)
         reasons.append(f"invalid: {run.scenario} {run.variant} #{run.repetition}: {why or 'the run does not say why'}")
-    if not any(variant.valid_runs for scenario in analysis.scenarios for variant in scenario.variants.values()):
+    runs = [run for scenario in analysis.scenarios for variant in scenario.variants.values() for run in variant.runs]
+    only_profiles = bool(runs) and all(any(flag.code is FlagCode.PROFILED for flag in run.flags) for run in runs)
+    if not only_profiles and not any(run.valid for run in runs):
         reasons.append("nothing measured: the result set holds no valid run")
     return tuple(reasons)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.flags import exclusion
 from benchmarks.results import LATEST, ResultSet, ResultSetError
 
 
@@ -57,7 +58,7 @@ def _listed(path: Path, latest: bool) -> Listed:
         scenarios=tuple(sorted(int(scenario["number"]) for scenario in manifest["scenarios"].values())),
         variants=tuple(_distinct(run.result.variant for run in runs)),
         valid_runs=sum(run.result.valid for run in runs),
-        made_runs=len(runs),
+        made_runs=sum(exclusion(run.result.flags) is None for run in runs),
     )
 
 

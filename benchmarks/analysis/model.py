@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from benchmarks.flags import Severity
+from benchmarks.flags import Flag, Severity, exclusion
 from benchmarks.model import Direction, RunResult
 from benchmarks.statistics import Interval
 
@@ -86,8 +86,13 @@ class VariantAnalysis:
 
     @property
     def made_runs(self) -> int:
-        """Runs made, valid or not."""
-        return len(self.runs)
+        """Runs made, valid or not, without those that are excluded."""
+        return sum(exclusion(run.flags) is None for run in self.runs)
+
+    @property
+    def excluded(self) -> Flag | None:
+        """Why all that there is of it is in no statistic though nothing is wrong (it cannot do this); None otherwise."""
+        return None if self.made_runs else next((flag for run in self.runs if (flag := exclusion(run.flags))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +250,9 @@ class Analysis:
         return (*self.warnings, *(warning for scenario in self.scenarios for warning in scenario.warnings))
 
     def invalid_runs(self) -> tuple[RunResult, ...]:
-        """Every run that does not count."""
+        """Every run that does not count, without those that are excluded."""
         variants = [variant for scenario in self.scenarios for variant in scenario.variants.values()]
-        return tuple(run for variant in variants for run in variant.runs if not run.valid)
+        return tuple(run for variant in variants for run in variant.runs if not run.valid and exclusion(run.flags) is None)
 
     def missed_targets(self) -> tuple[TargetResult, ...]:
         """Every target, anti-patterns left out, that was measured and missed."""

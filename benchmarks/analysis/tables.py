@@ -173,7 +173,7 @@ def _figures(scenario: ScenarioAnalysis) -> Table:
         table.add_column(clean(heading), justify="right", min_width=NARROWEST)
     for variant in scenario.ranked():
         cells = [clean(_figure(variant.measures[measure])) for measure in scenario.summary]
-        count = f"{variant.valid_runs}/{variant.made_runs}"
+        count = f"{variant.valid_runs}/{variant.made_runs}" if variant.excluded is None else variant.excluded.code.code
         style = "" if variant.valid_runs == variant.made_runs else "yellow"
         table.add_row(clean(variant.name), count, *cells, style=style)
     return table

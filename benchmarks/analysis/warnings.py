@@ -126,8 +126,10 @@ def _of_variant(scenario: str, variant: VariantAnalysis, headline: str, measures
     for run in variant.runs:
         for flag in run.flags:
             yield _from_flag(flag, scenario, variant.name, run)
-        if not run.valid and not any(flag.code.severity is Severity.INVALID for flag in run.flags):
+        if not run.valid and not any(flag.code.severity in (Severity.INVALID, Severity.EXCLUDED) for flag in run.flags):
             yield WarningCode.RUN_INVALID.warning(scenario=scenario, variant=variant.name, run=run)
+    if variant.excluded is not None:
+        return
     if not variant.valid_runs:
         yield WarningCode.NO_VALID_RUN.warning(scenario=scenario, variant=variant.name, made=variant.made_runs)
         return

@@ -17,6 +17,9 @@ class Lab(Protocol):
     redis_url: str
     """Redis as the runner sees it, without a database number."""
 
+    mock_api_url: str
+    """The mock API as the runner sees it; empty where the lab was brought up without it."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...

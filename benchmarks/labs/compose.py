@@ -344,13 +344,12 @@ class ComposeLab:
     """See :class:`benchmarks.labs.Lab`: the services that ``just docker-up`` has started. Starts and stops nothing itself."""
 
     name = "compose"
-    mock_api_url = f"http://{MOCK_API_SERVICE}:{MOCK_API_PORT}"
-    """The mock API as nodes see it."""
 
     def __init__(self, compose: Compose | None = None) -> None:
         self._compose = compose or Compose()
         self.token = ""
         self.redis_url = ""
+        self.mock_api_url = ""
         self._services: dict[str, Service] = {}
         self._containers: dict[str, Container] = {}
 
@@ -360,6 +359,7 @@ class ComposeLab:
         self._containers = self._compose.containers()
         self.token = self._compose.token()
         self.redis_url = self._url(REDIS_SERVICE, REDIS_PORT, "redis")
+        self.mock_api_url = self._url(MOCK_API_SERVICE, MOCK_API_PORT) if MOCK_API_SERVICE in self._containers else ""
         broken = [f"{c.service} is {c.condition}" for c in self._containers.values() if not c.healthy]
         if broken:
             raise LabError(f"the Compose lab is not well: {'; '.join(broken)}; see `just docker-logs`, then run `just docker-up`")

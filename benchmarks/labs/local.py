@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import tomllib
+import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,12 +23,19 @@ import redis
 
 from benchmarks.labs import LabError
 from infrastructure.janitor import LAB_ID_VARIABLE
-from tasks.contract import FRAMEWORKS_PATH_VARIABLE, REDIS_URL_VARIABLE, framework_names
+from tasks.contract import (
+    FRAMEWORKS_PATH_VARIABLE,
+    MOCK_API_URL_VARIABLE,
+    OPTIONAL_PATH_VARIABLE,
+    REDIS_URL_VARIABLE,
+    framework_names,
+)
 from tasks.events import EVENTS_DIR_VARIABLE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 30.0
 BASE_ENVIRONMENT = "base"
+OPTIONAL_ENVIRONMENT = "optional"
 TEMPORARY_VARIABLE = "TMPDIR"
 """Where the tempfile module and most other programs put what they do not need for long: in the lab's folder it ends with it."""
 
@@ -44,6 +52,12 @@ def interpreter(environment: str) -> Path:
     if not path.exists():
         raise LabError(f"environment .venvs/{environment} is missing: run `just init` (or `./lab init`) to make it")
     return path
+
+
+def packages_of(environment: str) -> Path:
+    """Where an environment's packages lie. Raises LabError when it has not been made."""
+    python = interpreter(environment)
+    return next(python.parents[1].glob("lib/python3.*/site-packages"))
 
 
 def _environment() -> dict[str, str]:
@@ -77,6 +91,7 @@ class LocalLab:
         """``node_variables``: environment variables for the nodes, such as those that name a framework's database."""
         self.token = secrets.token_urlsafe(24)
         self.redis_url = ""
+        self.mock_api_url = ""
         self.lab_id = secrets.token_hex(8)
         self._node_variables = dict(node_variables or {})
         self.folder = _folder_for(self.lab_id)
@@ -95,7 +110,9 @@ class LocalLab:
                 start_new_session=True,
             )
             self.folder.mkdir(mode=0o700)
+            mock_api = self._spawn_mock_api()
             self._start_redis()
+            self._await_mock_api(mock_api)
         except BaseException:
             self._end()
             raise
@@ -165,6 +182,24 @@ class LocalLab:
                 else:
                     return
 
+    def _spawn_mock_api(self) -> subprocess.Popen[bytes]:
+        port = free_port()
+        self.mock_api_url = f"http://127.0.0.1:{port}"
+        command = [str(interpreter("agent")), "-m", "infrastructure.mock_api"]
+        return self._spawn("mock-api", command, {"MOCK_API_HOST": "127.0.0.1", "MOCK_API_PORT": str(port)})
+
+    def _await_mock_api(self, child: subprocess.Popen[bytes]) -> None:
+        give_up_at = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.mock_api_url}/health", timeout=1.0).close()
+            except OSError:
+                if child.poll() is not None or time.monotonic() > give_up_at:
+                    raise self._failed("mock-api", child) from None
+                time.sleep(0.02)
+            else:
+                return
+
     def variants(self) -> Mapping[str, str]:
         """As every framework's module declares them, asked of its producer node."""
         if not self._variants:
@@ -218,6 +253,8 @@ class LocalLab:
                 "LAB_PARENT_PID": str(os.getpid()),
                 EVENTS_DIR_VARIABLE: str(folder / "events"),
                 REDIS_URL_VARIABLE: self.redis_url,
+                MOCK_API_URL_VARIABLE: self.mock_api_url,
+                OPTIONAL_PATH_VARIABLE: str(packages_of(OPTIONAL_ENVIRONMENT)),
                 FRAMEWORKS_PATH_VARIABLE: os.environ.get(FRAMEWORKS_PATH_VARIABLE, ""),
             },
         )

@@ -22,7 +22,7 @@ from benchmarks.analysis.model import (
     TargetState,
 )
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS
-from benchmarks.flags import Severity
+from benchmarks.flags import Severity, exclusion
 from benchmarks.report.chart import Chart
 from benchmarks.report.charts import heading
 from benchmarks.report.decision import answers
@@ -213,7 +213,7 @@ def _svg_dash(dash: str | tuple[int, tuple[int, ...]]) -> str:
 
 def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
     """What both forms of the report are given."""
-    runs = [run for scenario in analysis.scenarios for variant in scenario.variants.values() for run in variant.runs]
+    variants = [variant for scenario in analysis.scenarios for variant in scenario.variants.values()]
     frameworks = {v.framework for scenario in analysis.scenarios for v in scenario.variants.values()}
     measured = [t for t in analysis.targets if t.state is not TargetState.NOT_MEASURED]
     judged = sorted(measured, key=lambda result: result.state is TargetState.MET)
@@ -237,8 +237,8 @@ def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
         "frameworks": sorted(frameworks),
         "asked": list(_asked(analysis)),
         "machine": list(_machine(analysis.manifest)),
-        "made_runs": len(runs),
-        "invalid_runs": [run for run in runs if not run.valid],
+        "made_runs": sum(variant.made_runs for variant in variants),
+        "invalid_runs": analysis.invalid_runs(),
         "own_warnings": list(_grouped(analysis.warnings)),
         "targets": [t for t in judged if t.target.kind is TargetKind.TARGET],
         "anti_patterns": [t for t in judged if t.target.kind is TargetKind.ANTI_PATTERN],
@@ -303,6 +303,7 @@ def _environment() -> jinja2.Environment:
         "p_value": words.p_value,
         "plain": _plain,
         "cell": _markdown_cell,
+        "is_excluded": lambda run: exclusion(run.flags) is not None,
         "flag_codes": lambda run: ", ".join(dict.fromkeys(flag.code.code for flag in run.flags)),
     }
     return environment

@@ -4,10 +4,12 @@ To add a scenario, write ``benchmarks/scenarios/scenario_N_NAME.py`` with a modu
 :class:`benchmarks.model.Scenario`; it is found by its file's name, and nothing else in the lab names it.
 
 - ``name`` is the module's name, and result files are named after it; ``number`` is its N.
-- ``phases(sizes)`` lists what each run goes through. The warm-up comes before it and is not the scenario's affair. Workers are
+- ``phases(context)`` yields what each run goes through, one phase after another, and gets for each a function that looks at it.
+  The warm-up comes before it and is not the scenario's affair, but for the tasks that a ``WorkerWish`` names for it. Workers are
   paused while a :class:`~benchmarks.loads.Prefilled` load is enqueued and let go when it is complete; every phase ends when all
-  its tasks have ended. A load may be a function of the phases before it in the same run. ``sizes`` holds every name of a preset;
-  sizes that make no sense raise ValueError.
+  its tasks have ended. A phase with a ``start`` begins with that of its worker, which is not warm then. ``context.sizes`` holds
+  every name of a preset; ``check(sizes)`` has said before that they make sense.
+- ``unsupported(variant)`` says why a variant cannot run it, from what the framework's module declares that it lacks.
 - ``measures(data)`` is pure arithmetic on what was recorded and returns exactly the keys of ``columns``, in that order, each
   name ending in its unit; None where nothing was measured, never 0 and never NaN. It must bear a run that ended early: phases
   missing, tables empty. Totals leave out the warm-up (phase number 0).

@@ -1,26 +1,25 @@
 """Scenario 1: how many empty tasks a second, at what latency, for what price."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.loads import NS_PER_S, Load, Paced, Prefilled
-from benchmarks.model import Direction, Measures, PhaseData, PhasePlan, RunData
+from benchmarks.loads import NS_PER_S, Paced, Prefilled, only
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import LatencySummary, summarise
 from benchmarks.resources import (
     cpu_per_1000,
     cpu_percent,
     drain_cpu_s,
-    host_marks,
-    measured_phases,
     redis_cost,
-    steal_share,
     worker_memory,
 )
 from benchmarks.task_table import Ints
+from benchmarks.totals import TOTAL_COLUMNS, totals
+from tasks.contract import Variant
 
 CAPACITY, BULK, PACED, HALF = "capacity", "bulk", "paced", "half"
-WORKLOAD = "noop"
+TASKS = only("noop")
 UTILISATION = 0.5
 """Share of the measured capacity, and at most of the measured enqueue rate, that the phase ``half`` offers."""
 
@@ -75,13 +74,7 @@ _COLUMNS: dict[str, str] = {
     "redis_memory_bytes_per_queued_task": "memory that Redis takes for a waiting task",
     "working_processes": "processes that started tasks of the capacity drain",
     "working_threads": "threads, over all processes, that started tasks of the capacity drain",
-    "attempted": "tasks sent, over all measured phases, as are the next four",
-    "completed": "tasks that ended well",
-    "failed": "tasks that ended by raising",
-    "lost": "tasks acknowledged that never ended",
-    "duplicated": "tasks executed more often than their retries explain",
-    "steal_share": "share of the host's CPU time that its hypervisor withheld during the run",
-    "load_1min": "highest 1-minute load of the host at the marks of the run",
+    **TOTAL_COLUMNS,
 }
 
 _HIGHER = ("throughput", "enqueue_per_s", "bulk_enqueue_per_s", "drain_per_s", "drain_share_of_control")
@@ -129,24 +122,28 @@ class Throughput:
     shares: Mapping[str, str] = field(default_factory=lambda: {"drain_share_of_control": "drain_per_s"})
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
 
-    def phases(self, sizes: Mapping[str, float | int]) -> Sequence[PhasePlan]:
-        """The four phases. Raises ValueError for a size that is not positive, and KeyError for one that is missing."""
-        tasks, rate_per_s, paced_s, half_s = (sizes[name] for name in ("tasks", "rate_per_s", "paced_s", "half_s"))
+    facts: Sequence[str] = ()
+
+    def check(self, sizes: Mapping[str, float | int]) -> None:
+        """Raises ValueError for a size that is not positive, and KeyError for one that is missing."""
         for name in ("tasks", "rate_per_s", "paced_s", "half_s"):
             if not sizes[name] > 0:
                 raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
-        seed = int(sizes["arrivals_seed"])
 
-        def half_of_capacity(before: Mapping[str, PhaseData]) -> Load:
-            rates = [rate for rate in _limits_per_s(before[CAPACITY]) if rate is not None]
-            return Paced(UTILISATION * min(rates) if rates else rate_per_s, half_s, "poisson", seed)
+    def unsupported(self, variant: Variant) -> str | None:
+        """Every variant can run empty tasks."""
+        return None
 
-        return (
-            PhasePlan(CAPACITY, WORKLOAD, Prefilled(int(tasks))),
-            PhasePlan(BULK, WORKLOAD, Prefilled(max(1, int(tasks) // 4), many=True)),
-            PhasePlan(PACED, WORKLOAD, Paced(rate_per_s, paced_s)),
-            PhasePlan(HALF, WORKLOAD, half_of_capacity),
-        )
+    def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
+        """The four phases."""
+        sizes = context.sizes
+        tasks, rate_per_s = max(1, int(sizes["tasks"])), sizes["rate_per_s"]
+        capacity = yield PhasePlan(CAPACITY, TASKS, Prefilled(tasks))
+        yield PhasePlan(BULK, TASKS, Prefilled(max(1, tasks // 4), many=True))
+        yield PhasePlan(PACED, TASKS, Paced(rate_per_s, sizes["paced_s"]))
+        rates = [rate for rate in _limits_per_s(capacity()) if rate is not None]
+        half_per_s = UTILISATION * min(rates) if rates else rate_per_s
+        yield PhasePlan(HALF, TASKS, Paced(half_per_s, sizes["half_s"], "poisson", int(sizes["arrivals_seed"])))
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
@@ -161,7 +158,7 @@ class Throughput:
         if half := data.phases.get(HALF):
             values |= _latencies(half)
             values["half_rate_per_s"] = half.tasks.offered_rate_per_s()
-        return values | _memory_measures(data) | _totals(data)
+        return {**values, **_memory_measures(data), **totals(data)}
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """A note where the producer could not have kept half of the capacity up."""
@@ -244,20 +241,6 @@ def _memory_measures(data: RunData) -> _Values:
         values[f"memory_{when}_rss_mb"] = tree.rss_mb if tree else None
         values[f"memory_{when}_uss_mb"] = tree.uss_mb if tree else None
     return values
-
-
-def _totals(data: RunData) -> _Values:
-    accounts = [phase.account for phase in measured_phases(data)]
-    marks = host_marks(data)
-    return {
-        "attempted": sum(a.attempted for a in accounts),
-        "completed": sum(a.completed for a in accounts),
-        "failed": sum(a.failed for a in accounts),
-        "lost": sum(a.lost for a in accounts),
-        "duplicated": sum(a.duplicated for a in accounts),
-        "steal_share": steal_share(marks[0], marks[-1]) if marks else None,
-        "load_1min": max((mark.load_1min for mark in marks), default=None),
-    }
 
 
 SCENARIO = Throughput()

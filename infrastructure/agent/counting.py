@@ -37,6 +37,7 @@ class PhaseCounts(TypedDict):
     finished_ok: int
     finished_failed: int
     finished_retried: int
+    finished_skipped: int
     processes: int
 
 
@@ -47,6 +48,7 @@ _COUNTED = {
     "finished_ok": (Kind.FINISHED, Outcome.OK),
     "finished_failed": (Kind.FINISHED, Outcome.FAILED),
     "finished_retried": (Kind.FINISHED, Outcome.RETRIED),
+    "finished_skipped": (Kind.FINISHED, Outcome.SKIPPED),
 }
 
 
@@ -74,6 +76,10 @@ class Tally:
         phases = sorted({key[1] for key in self._events if key[0] == run})
         return {phase: self._of_phase(run, phase) for phase in phases}
 
+    def by_outcome(self, kind: Kind, run: int, phase: int) -> dict[int, int]:
+        """How many records of one kind a phase has, by outcome."""
+        return {key[3]: count for key, count in self._events.items() if key[:3] == (run, phase, kind)}
+
     def over_all(self) -> Counter[str]:
         """Events over all runs and phases, by the names of :class:`PhaseCounts`."""
         return Counter(
@@ -95,6 +101,7 @@ class Tally:
             finished_ok=count("finished_ok"),
             finished_failed=count("finished_failed"),
             finished_retried=count("finished_retried"),
+            finished_skipped=count("finished_skipped"),
             processes=len(self._processes.get((run, phase), ())),
         )
 
@@ -172,6 +179,7 @@ class Durations:
         self.queue_wait = Histogram()
         self.end_to_end = Histogram()
         self.lateness = Histogram()
+        self.emission = Histogram()
         self._pairing = Pairing()
 
     def in_flight(self) -> int:
@@ -183,8 +191,10 @@ class Durations:
         kind = events["kind"]
         sent = events[kind == Kind.ENQUEUED]
         starts = events[(kind == Kind.STARTED) & (events["attempt"] <= 1)]
-        ends = events[(kind == Kind.FINISHED) & (events["outcome"] != Outcome.RETRIED)]
+        ends = events[(kind == Kind.FINISHED) & np.isin(events["outcome"], (Outcome.OK, Outcome.FAILED))]
+        emitted = events[kind == Kind.EMITTED]
         self.lateness.add(sent["second_ns"] - sent["first_ns"])
+        self.emission.add(emitted["second_ns"] - emitted["first_ns"])
         self.queue_wait.add(starts["first_ns"] - starts["second_ns"])
         self.end_to_end.add(ends["first_ns"] - ends["second_ns"])
         self.service.add(self._pairing.service_ns(events))
@@ -201,6 +211,7 @@ class EventTotals:
     queue_wait: HistogramReading
     end_to_end: HistogramReading
     lateness: HistogramReading
+    emission: HistogramReading
     log_bytes: int
 
 
@@ -265,6 +276,12 @@ class EventReader:
             self._refresh()
             return self._counts.of_run(run)
 
+    def by_outcome(self, kind: Kind, run: int, phase: int) -> dict[int, int]:
+        """How many records of one kind a phase has by now, by outcome."""
+        with self._lock:
+            self._refresh()
+            return self._counts.by_outcome(kind, run, phase)
+
     def totals(self) -> EventTotals:
         """What the log has said since the agent started, and its size."""
         with self._lock:
@@ -277,6 +294,7 @@ class EventReader:
                 queue_wait=durations.queue_wait.reading(),
                 end_to_end=durations.end_to_end.reading(),
                 lateness=durations.lateness.reading(),
+                emission=durations.emission.reading(),
                 log_bytes=sum(path.stat().st_size for path in self._folder.glob(EVENT_FILES)),
             )
 

@@ -11,23 +11,35 @@ GET /metrics                 Prometheus text
 GET /clock                   monotonic_ns, boot_id, time_namespace
 GET /describe                what the framework is (``tasks.bridge``)
 GET /session                 a newline each second for as long as the session is held; 409 if another one is
-POST /worker/start           processes, slots, queues, track → plan, pids
-POST /worker/stop            grace_s → graceful, took_s
+POST /worker/start           processes, slots, queues, track, watch → plan, pids
+GET /worker/start_times      a StartTimes of a start that was watched, once the worker is connected
+POST /worker/stop            grace_s → graceful, asked_ns, took_s
 POST /worker/pause, resume   ``{}``, once all processes stand still or go on
 POST /worker/kill            ``{}``, once no process is left
 GET /worker                  state, pids of the whole tree, died, log_tail
+GET /worker/logs             logs: the whole log of each of the worker's commands
 GET /worker/connections      addresses of the worker's side of its connections to Redis
-POST /producer/connect       variant → ``{}``
+POST /interpreter/start      took_s: the framework's Python started with nothing to do, until it has ended
+POST /producer/connect       variant, serializer → ``{}``
 POST /producer/start         order → ``{}``; the load goes on by itself
 POST /producer/cancel        ``{}``
 GET /producer                state, result, error
+POST /web/start              variant, queue, bare → a :class:`~infrastructure.agent.web.WebReport`, once it answers
+POST /web/stop               grace_s → graceful, took_s
+POST /web/kill               ``{}``, once no process is left
+GET /web                     state, died, log_tail, and the WebReport of the last start
+POST /subscribers/start      run, phase, count, delay_s → ``{}``, once they are started; see ``tasks.subscriber``
+POST /subscribers/stop       ``{}``, once none is left; so at the end of a session
+GET /subscribers             state, died, log_tail
+POST /messages/read          order → message_bytes, send_ns, decode_ns (``tasks.reading``)
 POST /queues/purge           queues → ``{}``
 GET /queues/depth?queue=     waiting, claimed, delayed
 GET /events                  all event files, whole records, as application/octet-stream
 POST /events/clear           ``{}``
 GET /counts?run=             for each phase its :class:`~infrastructure.agent.counting.PhaseCounts`
-POST /samples/begin          interval_s → ``{}``
-POST /samples/take           a TreeSample, now
+GET /events/count            of ?kind=, ?run= and ?phase=: for each outcome how many records there are
+POST /samples/begin          interval_s → ``{}``; of the worker's tree, or the web application's, as are the next three
+POST /samples/take           required → a TreeSample, now
 POST /samples/end            ``{}``
 GET /samples                 the TreeSamples of the series
 PUT /lab                     what the runner is doing (``LabState``), for /metrics → ``{}``; forgotten with the session
@@ -57,13 +69,18 @@ from infrastructure.agent.node import Node
 from infrastructure.agent.requests import (
     Body,
     LabState,
+    MessagesRead,
     ProducerConnect,
     ProducerStart,
     QueuesPurge,
     SamplesBegin,
+    SamplesTake,
+    SubscribersStart,
+    WebStart,
     WorkerStart,
     WorkerStop,
 )
+from tasks.events import Kind
 
 OPEN_PATHS = ("/health", "/metrics")
 HEARTBEAT_S = 1.0
@@ -78,20 +95,32 @@ def create_app(node: Node) -> Starlette:
         ("GET", "/clock"): routes.clock,
         ("GET", "/describe"): routes.describe,
         ("POST", "/worker/start"): routes.worker_start,
+        ("GET", "/worker/start_times"): routes.worker_start_times,
         ("POST", "/worker/stop"): routes.worker_stop,
         ("POST", "/worker/pause"): routes.worker_pause,
         ("POST", "/worker/resume"): routes.worker_resume,
         ("POST", "/worker/kill"): routes.worker_kill,
         ("GET", "/worker"): routes.worker,
+        ("GET", "/worker/logs"): routes.worker_logs,
         ("GET", "/worker/connections"): routes.worker_connections,
+        ("POST", "/interpreter/start"): routes.interpreter_start,
         ("POST", "/producer/connect"): routes.producer_connect,
         ("POST", "/producer/start"): routes.producer_start,
         ("POST", "/producer/cancel"): routes.producer_cancel,
         ("GET", "/producer"): routes.producer,
+        ("POST", "/web/start"): routes.web_start,
+        ("POST", "/web/stop"): routes.web_stop,
+        ("POST", "/web/kill"): routes.web_kill,
+        ("GET", "/web"): routes.web,
+        ("POST", "/subscribers/start"): routes.subscribers_start,
+        ("POST", "/subscribers/stop"): routes.subscribers_stop,
+        ("GET", "/subscribers"): routes.subscribers,
+        ("POST", "/messages/read"): routes.messages_read,
         ("POST", "/queues/purge"): routes.queues_purge,
         ("GET", "/queues/depth"): routes.queues_depth,
         ("GET", "/events"): routes.events,
         ("POST", "/events/clear"): routes.events_clear,
+        ("GET", "/events/count"): routes.events_count,
         ("GET", "/counts"): routes.counts,
         ("POST", "/samples/begin"): routes.samples_begin,
         ("POST", "/samples/take"): routes.samples_take,
@@ -198,6 +227,11 @@ class Routes:
         self._node.require_role("worker")
         return JSONResponse(await self._node.start_worker(await _body(request, WorkerStart)))
 
+    async def worker_start_times(self, _: Request) -> Response:
+        """How the worker's start went, once it is over."""
+        self._node.require_role("worker")
+        return JSONResponse(asdict(await self._node.start_times()))
+
     async def worker_stop(self, request: Request) -> Response:
         """Stop the worker."""
         self._node.require_role("worker")
@@ -235,6 +269,15 @@ class Routes:
             }
         )
 
+    async def worker_logs(self, _: Request) -> Response:
+        """What the worker has printed."""
+        self._node.require_role("worker")
+        return JSONResponse({"logs": [log.read_text(encoding="utf-8", errors="replace") for log in self._node.worker.logs]})
+
+    async def interpreter_start(self, _: Request) -> Response:
+        """What starting Python alone takes."""
+        return JSONResponse(await self._node.bridge.order("bare_start"))
+
     async def worker_connections(self, _: Request) -> Response:
         """Where the worker's connections to Redis come from."""
         self._node.require_role("worker")
@@ -244,7 +287,7 @@ class Routes:
         """Connect a producer."""
         self._node.require_role("producer")
         body = await _body(request, ProducerConnect)
-        return JSONResponse(await self._node.bridge.order("connect", variant=body.variant))
+        return JSONResponse(await self._node.bridge.order("connect", variant=body.variant, serializer=body.serializer))
 
     async def producer_start(self, request: Request) -> Response:
         """Begin a load."""
@@ -262,6 +305,53 @@ class Routes:
         """How the load goes."""
         self._node.require_role("producer")
         return JSONResponse(asdict(self._node.producer.report))
+
+    async def web_start(self, request: Request) -> Response:
+        """Start the web application."""
+        self._node.require_role("producer")
+        return JSONResponse(asdict(await self._node.web.start(await _body(request, WebStart))))
+
+    async def web_stop(self, request: Request) -> Response:
+        """Stop the web application."""
+        self._node.require_role("producer")
+        body = await _body(request, WorkerStop)
+        return JSONResponse(asdict(await self._node.worker.stop(body.grace_s)))
+
+    async def web_kill(self, _: Request) -> Response:
+        """Kill the web application."""
+        self._node.require_role("producer")
+        await self._node.worker.kill()
+        return JSONResponse({})
+
+    async def web(self, _: Request) -> Response:
+        """How the web application is."""
+        self._node.require_role("producer")
+        supervisor, report = self._node.worker, self._node.web.report
+        status = {"state": supervisor.state, "died": supervisor.died, "log_tail": supervisor.log_tail()}
+        return JSONResponse({**status, "report": None if report is None else asdict(report)})
+
+    async def subscribers_start(self, request: Request) -> Response:
+        """Start subscribers."""
+        self._node.require_role("producer")
+        await self._node.start_subscribers(await _body(request, SubscribersStart))
+        return JSONResponse({})
+
+    async def subscribers_stop(self, _: Request) -> Response:
+        """End the subscribers: there is nothing that they could have left to do."""
+        self._node.require_role("producer")
+        await self._node.subscribers.kill()
+        return JSONResponse({})
+
+    async def subscribers(self, _: Request) -> Response:
+        """How the subscribers are."""
+        self._node.require_role("producer")
+        found = self._node.subscribers
+        return JSONResponse({"state": found.state, "died": found.died, "log_tail": found.log_tail()})
+
+    async def messages_read(self, request: Request) -> Response:
+        """Have the framework send and read messages."""
+        body = await _body(request, MessagesRead)
+        return JSONResponse(await self._node.bridge.order("read_messages", order=body.order))
 
     async def queues_purge(self, request: Request) -> Response:
         """Empty queues."""
@@ -283,32 +373,34 @@ class Routes:
 
     async def counts(self, request: Request) -> Response:
         """What has happened in a run."""
-        run = _query(request, "run")
-        if not run.isdigit():
-            raise HTTPException(400, f"run={run!r} must be the number of a run")
-        return JSONResponse(await asyncio.to_thread(self._node.events.counts, int(run)))
+        return JSONResponse(await asyncio.to_thread(self._node.events.counts, _number(request, "run")))
+
+    async def events_count(self, request: Request) -> Response:
+        """How many records of one kind a phase has."""
+        number = _number(request, "kind")
+        if number not in {kind.value for kind in Kind}:
+            raise HTTPException(400, f"kind={number} is none: there are {', '.join(f'{k.value} ({k.name})' for k in Kind)}")
+        run, phase = _number(request, "run"), _number(request, "phase")
+        return JSONResponse(await asyncio.to_thread(self._node.events.by_outcome, Kind(number), run, phase))
 
     async def samples_begin(self, request: Request) -> Response:
         """Begin a series of samples."""
-        self._node.require_role("worker")
         body = await _body(request, SamplesBegin)
         await asyncio.to_thread(self._node.sampler.begin, body.interval_s)
         return JSONResponse({})
 
-    async def samples_take(self, _: Request) -> Response:
+    async def samples_take(self, request: Request) -> Response:
         """Take one sample."""
-        self._node.require_role("worker")
-        return JSONResponse(asdict(await self._node.take_sample()))
+        body = await _body(request, SamplesTake)
+        return JSONResponse(asdict(await self._node.take_sample(required=body.required)))
 
     async def samples_end(self, _: Request) -> Response:
         """End the series."""
-        self._node.require_role("worker")
         await asyncio.to_thread(self._node.sampler.end)
         return JSONResponse({})
 
     async def samples(self, _: Request) -> Response:
         """The series."""
-        self._node.require_role("worker")
         return JSONResponse([asdict(row) for row in self._node.sampler.rows])
 
     async def lab_put(self, request: Request) -> Response:
@@ -335,6 +427,13 @@ def _query(request: Request, name: str) -> str:
     if not value:
         raise HTTPException(400, f"{request.url.path} needs ?{name}=...")
     return value
+
+
+def _number(request: Request, name: str) -> int:
+    value = _query(request, name)
+    if not value.isdigit():
+        raise HTTPException(400, f"{name}={value!r} must be a number")
+    return int(value)
 
 
 def _answering(status: int) -> Callable[[Request, Exception], Response]:

@@ -159,6 +159,7 @@ def _worker_families(scrape: Scrape, worker: WorkerScrape) -> list[Metric]:
         "task_duration": ("Time in a task's body.", events.service),
         "task_queue_wait": ("From when a task was due to its first start.", events.queue_wait),
         "task_end_to_end": ("From when a task was due to its end, well or failed.", events.end_to_end),
+        "event_emission_duration": ("Time that a worker takes to hand events of the framework's own to Redis.", events.emission),
     }
     histograms = []
     for what, (text, reading) in durations.items():

@@ -1,4 +1,5 @@
-"""A node: its bridge, its worker or producer, its event log, and the session that may hold it."""
+"""A node: its bridge, its worker or producer, its event log, and the session that may hold it. What a worker node has as its
+worker, a process tree that is supervised and sampled, is on a producer node its web application or its subscribers."""
 
 import asyncio
 import contextlib
@@ -14,19 +15,22 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks.model import TreeSample
+from benchmarks.model import StartTimes, TreeSample
 from infrastructure.agent.bridge import BridgeClient
 from infrastructure.agent.cgroup import read_network
 from infrastructure.agent.counting import EventReader
 from infrastructure.agent.errors import BridgeError, NodeConflictError, SupervisionError
+from infrastructure.agent.memory_profile import under_memray
 from infrastructure.agent.metrics import AgentScrape, ProducerScrape, Scrape, WorkerScrape
 from infrastructure.agent.processes import connections
 from infrastructure.agent.producing import ProducerDesk
-from infrastructure.agent.requests import LabState, WorkerStart
+from infrastructure.agent.requests import LabState, StartWatch, SubscribersStart, WorkerStart
 from infrastructure.agent.sampling import Sampler
 from infrastructure.agent.settings import AgentSettings
+from infrastructure.agent.starting import evict, watch_start
 from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState, child_environment
-from tasks.contract import Depth, WorkerCommand
+from infrastructure.agent.web import WebApplication
+from tasks.contract import OPTIONAL_PATH_VARIABLE, Depth, WorkerCommand
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WATCH_INTERVAL_S = 0.2
@@ -50,15 +54,20 @@ class Node:
         settings.events_dir.mkdir(parents=True, exist_ok=True)
         self._logs = Path(tempfile.mkdtemp(prefix="lab-agent-"))
         children = child_environment(environment, CHECKOUT)
+        self._python_path = children["PYTHONPATH"]
+        self._optional = environment.get(OPTIONAL_PATH_VARIABLE)
         self.bridge = BridgeClient(settings.framework_python, settings.framework, children, CHECKOUT, self._logs / "bridge.log")
         self.worker = Supervisor(children, CHECKOUT, self._logs, lambda: self.bridge.pid)
         self.producer = ProducerDesk(self.bridge)
         self.sampler = Sampler(self.worker.tree, settings.own_cgroup)
+        self.web = WebApplication(settings.framework_python, settings.framework, self.worker, self.sampler)
         self.events = EventReader(settings.events_dir)
         self.lab_state: LabState | None = None
         self.closing = asyncio.Event()
         self._redis_port = urlsplit(settings.redis_url).port or _DEFAULT_REDIS_PORT
         self._queues: tuple[str, ...] = ()
+        self._starting: asyncio.Task[StartTimes] | None = None
+        self._bytecode = self._logs / "bytecode"
         self._session = False
         self._session_end: asyncio.Task[None] | None = None
         self._autostart: asyncio.Task[None] | None = None
@@ -74,8 +83,21 @@ class Node:
             "framework": self.settings.framework,
             "variant": self.settings.variant,
             "worker": self.worker.state,
-            "ok": self.worker.state is not WorkerState.DIED and not starting and not self._autostart_failed,
+            "ok": self._is_well() and not starting and not self._autostart_failed,
         }
+
+    @property
+    def subscribers(self) -> Supervisor:
+        """What looks after the subscribers of a producer node, which has no worker."""
+        return self.worker
+
+    async def start_subscribers(self, request: SubscribersStart) -> None:
+        """Start subscribers; the event log tells when each is subscribed."""
+        settings = self.settings
+        options = {"--run": request.run, "--phase": request.phase, "--count": request.count, "--delay-s": request.delay_s}
+        arguments = [str(part) for option in options.items() for part in option]
+        command = (str(settings.framework_python), "-m", "tasks.subscriber", settings.framework, *arguments)
+        await self.subscribers.start([WorkerCommand(command)])
 
     def require_role(self, role: str) -> None:
         """Raises NodeConflictError on a node of the other role."""
@@ -92,17 +114,34 @@ class Node:
         """Start a worker, in the place of one that the node had started by itself. Answers its plan and root pids."""
         await self._end_autostarted()
         plan = await self._start(request)
-        return {"plan": plan, "pids": self.worker.root_pids}
+        worker = self.worker
+        self._starting = None
+        if request.watch is not None:
+            watching = asyncio.to_thread(watch_start, worker.root_pids, worker.logs, worker.spawned_ns, self._redis_port)
+            self._starting = asyncio.create_task(watching)
+        return {"plan": plan, "pids": worker.root_pids}
+
+    async def start_times(self) -> StartTimes:
+        """How the worker's start went; returns once it is connected. Raises SupervisionError with its log's end if it ends before
+        that, or takes too long."""
+        if self._starting is None:
+            raise NodeConflictError("no start is being watched; start the worker with watch")
+        try:
+            return await asyncio.shield(self._starting)
+        except SupervisionError as error:
+            raise SupervisionError(f"{error}; its log ends:\n{self.worker.log_tail()}") from error
 
     def worker_connections(self) -> list[str]:
         """This side's addresses of the worker's connections to Redis, as Redis's CLIENT LIST names them."""
         return connections(self.worker.tree(), self._redis_port)
 
-    async def take_sample(self) -> TreeSample:
-        """One sample of the worker's tree."""
+    async def take_sample(self, *, required: bool = True) -> TreeSample:
+        """One sample of the worker's tree. Raises NodeConflictError where there must be one and is none."""
         sample = await asyncio.to_thread(self.sampler.take)
-        if not sample.processes:
-            raise NodeConflictError(f"there is no worker to sample: it is {self.worker.state}")
+        if required and not sample.processes:
+            what = "worker" if self.settings.role == "worker" else "web application"
+            why = f" ({self.worker.died})" if self.worker.died else ""
+            raise NodeConflictError(f"there is no {what} to sample: it is {self.worker.state}{why}")
         return sample
 
     async def open_session(self) -> None:
@@ -176,13 +215,49 @@ class Node:
         await self.bridge.close()
         shutil.rmtree(self._logs, ignore_errors=True)
 
+    def _is_well(self) -> bool:
+        """No worker has died. A subscriber that did is the business of the run that it was for."""
+        return self.settings.role != "worker" or self.worker.state is not WorkerState.DIED
+
     async def _start(self, request: WorkerStart) -> dict[str, Any]:
-        wish = request.model_dump() | {"variant": self.settings.variant}
+        wish = request.model_dump(exclude={"optional_packages", "watch"}) | {"variant": self.settings.variant}
         plan = await self.bridge.order("plan", request=wish)
-        commands = [WorkerCommand(tuple(c["arguments"]), c["environment"]) for c in plan["commands"]]
+        more = self._optional_path() if request.optional_packages else {}
+        if request.watch is not None:
+            more |= await self._prepare(request.watch)
+        commands = [WorkerCommand(tuple(c["arguments"]), c["environment"] | more) for c in plan["commands"]]
+        commands = [self._watched(command, index) for index, command in enumerate(commands)]
         await self.worker.start(commands)
         self._queues = request.queues
         return plan
+
+    async def _prepare(self, watch: StartWatch) -> dict[str, str]:
+        """Have the start as cold as is asked for; answers what its environment needs."""
+        environment = {}
+        if watch.profile_imports:
+            environment["PYTHONPROFILEIMPORTTIME"] = "1"
+        if watch.bytecode_cold:
+            if self._bytecode.exists():
+                await asyncio.to_thread(shutil.rmtree, self._bytecode)
+            environment |= {"PYTHONPYCACHEPREFIX": os.fspath(self._bytecode), "PYTHONDONTWRITEBYTECODE": ""}
+        if watch.page_cache_cold:
+            folders = (await self.bridge.order("folders"))["folders"]
+            await asyncio.to_thread(evict, [Path(folder) for folder in folders])
+        return environment
+
+    def _watched(self, command: WorkerCommand, index: int) -> WorkerCommand:
+        """The command as it is, or under the profiler that the settings ask for."""
+        folder, packages = self.settings.memray_dir, self.settings.memray_path
+        if folder is None or packages is None:
+            return command
+        output = folder / f"{self.settings.variant}-{self.worker.starts + 1}-{index}.bin"
+        return under_memray(command, packages, self._python_path, output)
+
+    def _optional_path(self) -> dict[str, str]:
+        """What puts the optional packages behind all others on a worker's path."""
+        if self._optional is None:
+            raise NodeConflictError(f"this node has no optional packages: {OPTIONAL_PATH_VARIABLE} is not set")
+        return {"PYTHONPATH": f"{self._python_path}{os.pathsep}{self._optional}"}
 
     async def _start_by_itself(self, request: WorkerStart) -> None:
         try:

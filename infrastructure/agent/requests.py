@@ -15,6 +15,15 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class StartWatch(Body):
+    """A start that is watched (``infrastructure.agent.starting``): with an empty folder for compiled modules, with what it reads
+    from files out of the page cache, and with a line in its log for every module that it imports."""
+
+    bytecode_cold: bool = False
+    page_cache_cold: bool = False
+    profile_imports: bool = False
+
+
 class WorkerStart(Body):
     """A worker as asked for, without its variant, which the node has."""
 
@@ -22,22 +31,53 @@ class WorkerStart(Body):
     slots: int = Field(ge=1)
     queues: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     track: Track = DEFAULT_TRACK
+    lanes_by_priority: bool = False
+    serializer: str = ""
+    events: bool = False
+    results: bool = False
+    optional_packages: bool = False
+    watch: StartWatch | None = None
+
+
+class WebStart(Body):
+    """The web application as asked for: its tasks are to be executed by a variant and go to a queue; or ``bare``, without the
+    framework."""
+
+    variant: str = Field(min_length=1)
+    queue: str = Field(min_length=1)
+    bare: bool = False
 
 
 class WorkerStop(Body):
-    """How long the worker may take to end by itself."""
+    """How long the worker, or the web application, may take to end by itself."""
 
     grace_s: float = Field(ge=0, allow_inf_nan=False)
 
 
 class ProducerConnect(Body):
-    """The variant whose tasks will be enqueued."""
+    """The variant whose tasks will be enqueued, and in which of its serializers (empty: the default)."""
 
     variant: str = Field(min_length=1)
+    serializer: str = ""
 
 
 class ProducerStart(Body):
     """The fields of a ``tasks.producing.ProduceOrder``; the bridge checks them."""
+
+    order: dict[str, Any]
+
+
+class SubscribersStart(Body):
+    """Subscribers to the framework's task events: what ``tasks.subscriber`` is to be told."""
+
+    run: int = Field(ge=0)
+    phase: int = Field(ge=0, le=255)
+    count: int = Field(ge=1, le=1000)
+    delay_s: float = Field(ge=0, allow_inf_nan=False)
+
+
+class MessagesRead(Body):
+    """The fields of a ``tasks.reading.ReadOrder``; the bridge checks them."""
 
     order: dict[str, Any]
 
@@ -65,6 +105,12 @@ class LabState(Body):
     runs_planned: int = Field(ge=0)
     runs_valid: int = Field(ge=0)
     runs_invalid: int = Field(ge=0)
+
+
+class SamplesTake(Body):
+    """Whether it is an error if there is no worker; else its sample is one of no processes."""
+
+    required: bool = True
 
 
 class SamplesBegin(Body):

@@ -17,6 +17,8 @@ LAB_AGENT_PORT_FILE     file that the port is written to once the agent listens;
 LAB_AUTOSTART           worker to start at once and leave paused: JSON with processes, slots, queues (and track)
 LAB_PARENT_PID          the process whose end ends the agent
 LAB_OWN_CGROUP          1 where the node has a cgroup of its own (a container)
+LAB_MEMRAY_DIR          folder for what memray writes of the workers, which then run under it; needs LAB_MEMRAY_PATH
+LAB_MEMRAY_PATH         folder of packages that holds memray
 ======================= ==============================================================================================
 
 A variable that is set to nothing counts as not set.
@@ -78,6 +80,8 @@ class AgentSettings(BaseModel):
     autostart: Annotated[WorkerStart | None, BeforeValidator(_json)] = Field(alias="LAB_AUTOSTART", default=None)
     parent_pid: int | None = Field(alias="LAB_PARENT_PID", default=None, gt=0)
     own_cgroup: bool = Field(alias="LAB_OWN_CGROUP", default=False)
+    memray_dir: Path | None = Field(alias="LAB_MEMRAY_DIR", default=None)
+    memray_path: Path | None = Field(alias="LAB_MEMRAY_PATH", default=None)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -88,6 +92,8 @@ class AgentSettings(BaseModel):
             raise ValueError("LAB_VARIANT is missing: a worker node needs the variant that it runs")
         if self.role == "producer" and (self.variant is not None or self.autostart is not None):
             raise ValueError("LAB_VARIANT and LAB_AUTOSTART are for worker nodes, and LAB_ROLE is producer")
+        if (self.memray_dir is None) is not (self.memray_path is None):
+            raise ValueError("LAB_MEMRAY_DIR and LAB_MEMRAY_PATH must be set together, or neither")
         if self.port == 0 and self.port_file is None:
             raise ValueError("LAB_AGENT_PORT=0 needs LAB_AGENT_PORT_FILE, or nobody could find the agent")
         return self

@@ -40,9 +40,11 @@ ALIVE = (WorkerState.RUNNING, WorkerState.PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class StopReport:
-    """How a worker ended: ``graceful`` if every process ended by itself, and how long it took."""
+    """How a worker ended: ``graceful`` if every process ended by itself; when it was asked to (monotonic), and how long it
+    took."""
 
     graceful: bool
+    asked_ns: int
     took_s: float
 
 
@@ -74,6 +76,7 @@ class Supervisor:
         self._died: str | None = None
         self._starts = 0
         self._deaths = 0
+        self._spawned_ns = 0
         self._closed = False
 
     @property
@@ -92,9 +95,19 @@ class Supervisor:
         return self._starts
 
     @property
+    def logs(self) -> list[Path]:
+        """The log of each command."""
+        return [root.log for root in self._roots]
+
+    @property
     def deaths(self) -> int:
         """How many workers have ended unasked."""
         return self._deaths
+
+    @property
+    def spawned_ns(self) -> int:
+        """The monotonic time just before the first process of the last worker was started."""
+        return self._spawned_ns
 
     @property
     def root_pids(self) -> list[int]:
@@ -111,8 +124,8 @@ class Supervisor:
             return log_tail(self._roots[0].log)
         return "\n".join(f"--- pid {root.process.pid}\n{log_tail(root.log)}" for root in self._roots)
 
-    async def start(self, commands: Sequence[WorkerCommand]) -> None:
-        """Start a worker. Its commands' first argument is the program."""
+    async def start(self, commands: Sequence[WorkerCommand], inherited: Sequence[int] = ()) -> None:
+        """Start a worker. Its commands' first argument is the program; file descriptors ``inherited`` are open in them too."""
         async with self._lock:
             self._look()
             if self._closed:
@@ -123,9 +136,10 @@ class Supervisor:
             self._starts += 1
             self._died = None
             roots: list[_Root] = []
+            self._spawned_ns = time.monotonic_ns()
             try:
                 for index, command in enumerate(commands):
-                    roots.append(self._spawn(command, self._logs / f"worker-{self._starts}-{index}.log"))
+                    roots.append(self._spawn(command, self._logs / f"worker-{self._starts}-{index}.log", inherited))
             except OSError as error:
                 self._roots = tuple(roots)
                 await self._kill_tree()
@@ -140,7 +154,7 @@ class Supervisor:
         once as well: nobody else would."""
         async with self._lock:
             self._look()
-            began_s = time.monotonic()
+            asked_ns, began_s = time.monotonic_ns(), time.monotonic()
             if self._state in ALIVE:
                 if self._state is WorkerState.PAUSED:
                     await self._signal_until(signal.SIGCONT, stopped=False)
@@ -148,9 +162,9 @@ class Supervisor:
                 took_s = time.monotonic() - began_s
                 await self._kill_tree()
                 self._state = WorkerState.STOPPED
-                return StopReport(graceful, took_s if graceful else time.monotonic() - began_s)
+                return StopReport(graceful, asked_ns, took_s if graceful else time.monotonic() - began_s)
             await self._kill_tree()
-            return StopReport(graceful=self._state is not WorkerState.DIED, took_s=time.monotonic() - began_s)
+            return StopReport(self._state is not WorkerState.DIED, asked_ns, took_s=time.monotonic() - began_s)
 
     async def kill(self) -> None:
         """End the whole tree at once (SIGKILL), also in the middle of a stop."""
@@ -190,7 +204,7 @@ class Supervisor:
         self._closed = True
         await self.kill()
 
-    def _spawn(self, command: WorkerCommand, log: Path) -> _Root:
+    def _spawn(self, command: WorkerCommand, log: Path, inherited: Sequence[int]) -> _Root:
         with log.open("wb") as file:
             process = subprocess.Popen(
                 command.arguments,
@@ -200,6 +214,7 @@ class Supervisor:
                 env={**self._environment, **command.environment},
                 cwd=self._checkout,
                 start_new_session=True,
+                pass_fds=inherited,
             )
         return _Root(process, log)
 

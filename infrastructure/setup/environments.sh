@@ -37,7 +37,7 @@ read_groups() {
   line=$("$1" -c '
 import tomllib
 with open("pyproject.toml", "rb") as file:
-    print(*(group for group in tomllib.load(file)["dependency-groups"] if group != "dev"))')
+    print(*(group for group in tomllib.load(file)["dependency-groups"] if group not in ("dev", "workloads")))')
   printf '%s\n%s\n' "$key" "$line" >.venvs/.groups.new
   mv .venvs/.groups.new .venvs/.groups
 }

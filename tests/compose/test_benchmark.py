@@ -16,12 +16,15 @@ from tests.compose.conftest import Up, eventually
 
 pytestmark = pytest.mark.compose
 
-SMALL = ("--preset", "quick", "--size", "tasks=400", "--size", "paced_s=2", "--size", "half_s=2", "--max-runs", "3")
+SMALL = (
+    *("--scenario", "1", "--preset", "quick", "--max-runs", "3"),
+    *("--size", "tasks=400", "--size", "paced_s=2", "--size", "half_s=2"),
+)
 
 
 def run_benchmark(output: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks", "run", "--lab", "compose", "--scenario", "1", "--output-dir", str(output), *options],
+        [sys.executable, "-m", "benchmarks", "run", "--lab", "compose", "--output-dir", str(output), *options],
         cwd=CHECKOUT,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,

@@ -85,10 +85,12 @@ def test_redis_keeps_nothing_on_disk_and_evicts_nothing(up: Up) -> None:
 
 
 def test_nodes_reach_the_mock_api(up: Up) -> None:
-    script = f"import urllib.request as r; print(r.urlopen('{up.lab.mock_api_url}/delay?ms=1&id=from-node').status)"
+    script = (
+        "import os, urllib.request as r; print(r.urlopen(os.environ['LAB_MOCK_API_URL'] + '/delay?ms=1&id=from-node').status)"
+    )
     assert execute(up.nodes("worker")[0], "/opt/agent/bin/python", "-c", script).strip() == "200"
-    url = f"http://127.0.0.1:{os.environ['MOCK_API_PORT']}"
-    assert [entry[0] for entry in httpx.get(f"{url}/log").json()["entries"]] == ["from-node"]
+    assert up.lab.mock_api_url == f"http://127.0.0.1:{os.environ['MOCK_API_PORT']}"
+    assert [entry[0] for entry in httpx.get(f"{up.lab.mock_api_url}/log").json()["entries"]] == ["from-node"]
 
 
 def test_prometheus_scrapes_every_node_and_exporter(up: Up) -> None:

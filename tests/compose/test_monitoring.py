@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -49,13 +49,15 @@ ANNOTATION_OF_PROMETHEUS = ("expr", "useValueForTime", "titleFormat", "textForma
 
 @dataclass(frozen=True)
 class Measured:
-    """A benchmark that ran, and the Prometheus that watched it."""
+    """A benchmark that ran, and the Prometheus that watched it. After it, until ``until_s``, events were streamed, which some
+    panels show and no other scenario turns on."""
 
     compose: Compose
     prometheus: Prometheus
     results: ResultSet
     began_s: float
     ended_s: float
+    until_s: float
 
     def run_of(self, variant: str) -> StoredRun:
         """Its one run."""
@@ -67,6 +69,15 @@ def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )
+
+
+def benchmark(scenario: int, sizes: Mapping[str, float], folder: Path) -> None:
+    done = lab(
+        *("run", "--lab", "compose", "--scenario", str(scenario), "--preset", "quick", "--variants", ",".join(VARIANTS)),
+        *("--runs", "1", "--max-runs", "1", "--workers", "2", "--output-dir", str(folder)),
+        *(text for name, size in sizes.items() for text in ("--size", f"{name}={size}")),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def promtool(*arguments: str, stdin: str = "") -> str:
@@ -95,14 +106,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
             with Prometheus(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}") as prometheus:
                 began_s = time.time()
                 sizes = {"paced_s": PACED_S, "half_s": 15, "rate_per_s": RATE_PER_S, "tasks": 500}
-                done = lab(
-                    *("run", "--lab", "compose", "--scenario", "1", "--preset", "quick", "--variants", ",".join(VARIANTS)),
-                    *("--runs", "1", "--max-runs", "1", "--workers", "2", "--output-dir", str(folder)),
-                    *(text for name, size in sizes.items() for text in ("--size", f"{name}={size}")),
-                )
-                assert done.returncode == 0, done.stdout + done.stderr
+                benchmark(1, sizes, folder / "throughput")
                 time.sleep(2 * SCRAPE_S)
-                yield Measured(compose, prometheus, ResultSet.open(folder / "latest"), began_s, time.time())
+                ended_s = time.time()
+                benchmark(10, {"paced_s": PACED_S / 2}, folder / "events")
+                time.sleep(2 * SCRAPE_S)
+                results = ResultSet.open(folder / "throughput" / "latest")
+                yield Measured(compose, prometheus, results, began_s, ended_s, time.time())
         finally:
             compose.down(volumes=True)
 
@@ -295,7 +305,7 @@ def choices(measured: Measured, board: dict[str, Any]) -> Iterator[dict[str, str
         extended = []
         for chosen in found:
             rows = measured.prometheus.series(
-                f"count by ({match[2]}) ({filled(match[1], chosen)})", measured.began_s, measured.ended_s, STEP_S
+                f"count by ({match[2]}) ({filled(match[1], chosen)})", measured.began_s, measured.until_s, STEP_S
             )
             values = sorted({row.labels[match[2]] for row in rows if row.labels.get(match[2])})
             assert values, variable["name"]
@@ -313,7 +323,7 @@ def test_every_panel_had_something_to_show(measured: Measured, path: Path) -> No
         for panel in (panel for panel in board["panels"] if panel["type"] != "row"):
             for target in panel["targets"]:
                 expression = filled(target["expr"], values)
-                rows = measured.prometheus.series(expression, measured.began_s, measured.ended_s, STEP_S)
+                rows = measured.prometheus.series(expression, measured.began_s, measured.until_s, STEP_S)
                 points = [value for row in rows for _, value in row.points if value == value]
                 labels = {name for row in rows for name in row.labels}
                 told = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.labs.local import LocalLab
 from tests.e2e.cli_support import LabCli
 from tests.support import child_environment
 
@@ -36,3 +37,10 @@ def lab_cli(tmp_path_factory: pytest.TempPathFactory, frameworks_path: Path | No
     finally:
         signal.signal(signal.SIGINT, before)
         cli.close()
+
+
+@pytest.fixture(scope="session")
+def local_lab() -> Iterator[LocalLab]:
+    """One local lab for all tests that only run scenarios in it."""
+    with LocalLab() as lab:
+        yield lab

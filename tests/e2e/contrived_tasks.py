@@ -88,7 +88,10 @@ BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
     "contrived-late-dropping": drop_when_warm,
     "contrived-dying": die_on_the_way,
     "contrived-hanging": hang_when_warm,
+    "contrived-hasty": run,
 }
+HASTY = "contrived-hasty"
+"""Ends on SIGTERM at once, with its task in hand."""
 UNSTARTABLE = "contrived-unstartable"
 
 
@@ -172,7 +175,8 @@ def main() -> None:
     options = parser.parse_args()
     behave, queue = BEHAVIOURS[options.variant], options.queues[0]
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    if options.variant != HASTY:
+        signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     client: Any = connect()
     while not stopping.is_set():
         item = client.blmove(queue, claimed_of(queue), 0.5, "RIGHT", "LEFT")

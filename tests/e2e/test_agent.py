@@ -17,8 +17,10 @@ import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.loads import Burst, Load, Paced, Prefilled
+from benchmarks.loads import Burst, Load, Paced, Prefilled, only
+from benchmarks.model import StartWish
 from benchmarks.node_client import NodeClient, NodeError, WorkerStatus
+from tasks.events import Kind, Outcome
 from tasks.producing import ProduceOrder
 from tests.e2e.agent_support import (
     LIMIT_S,
@@ -102,7 +104,7 @@ def worker(fresh: Fresh) -> NodeClient:
 def produce(
     client: NodeClient, load: Load, run: int = 1, phase: int = 1, workload: str = "noop", argument: object = None
 ) -> None:
-    client.start_producing(ProduceOrder(run, phase, "tiny", QUEUE, workload, argument, load))
+    client.start_producing(ProduceOrder(run, phase, "tiny", QUEUE, only(workload, argument), load))
     status = until(lambda: (s := client.producer()).state != "running" and s, "the producer")
     assert status.state == "done", status.error
     assert status.result is not None
@@ -201,7 +203,7 @@ def test_metrics_agree_with_the_counts(start: Start, producer: NodeClient) -> No
 
 def test_what_is_going_on_is_exported_while_it_goes_on(worker: NodeClient, producer: NodeClient) -> None:
     worker.start_worker(2, 2, [QUEUE])
-    order = ProduceOrder(1, 1, "tiny", QUEUE, "sleep", 0.4, Paced(50, 0.5))
+    order = ProduceOrder(1, 1, "tiny", QUEUE, only("sleep", 0.4), Paced(50, 0.5))
     producer.start_producing(order)
     until(lambda: exported(producer)("tiny_producer_offered_rate") == 50, "the rate that is offered")
     until(lambda: exported(worker)("tiny_tasks_in_flight", variant="tiny") == 2, "tasks in flight")
@@ -248,6 +250,41 @@ def test_connections_are_those_that_redis_sees(worker: NodeClient, redis_url: st
     with redis.Redis.from_url(redis_url) as server:
         seen = {client["addr"] for client in server.client_list() if client["db"] == "3"}
     assert set(worker.connections()) <= seen
+
+
+def test_a_watched_start_is_timed_from_its_spawn_to_its_last_connection(worker: NodeClient) -> None:
+    with pytest.raises(NodeError, match="no start is being watched"):
+        worker.start_times()
+    assert worker.take_sample(required=False).processes == 0
+    before_ns = time.monotonic_ns()
+    (root,) = worker.start_worker(2, 2, [QUEUE], watch=StartWish("ready", profile_imports=True)).pids
+    times = worker.start_times()
+    assert before_ns < times.spawned_ns < times.up_ns <= times.connected_ns < time.monotonic_ns()
+    assert times.first_connected_ns == times.connected_ns
+    assert times.processes == 3
+    assert times == worker.start_times()
+    (log,) = worker.worker_logs()
+    assert "| redis" in log[: times.log_bytes[0]]
+    assert "PYTHONPYCACHEPREFIX" not in psutil.Process(root).environ()
+    stopped = worker.stop_worker(LIMIT_S)
+    assert times.connected_ns < stopped.asked_ns < time.monotonic_ns() - stopped.took_s * 1e9
+    assert worker.start_interpreter() > 0
+
+
+def test_a_cold_start_compiles_everything_again(worker: NodeClient) -> None:
+    for _ in range(2):
+        (root,) = worker.start_worker(1, 1, [QUEUE], watch=StartWish("ready", bytecode_cold=True, page_cache_cold=True)).pids
+        worker.start_times()
+        folder = Path(psutil.Process(root).environ()["PYTHONPYCACHEPREFIX"])
+        assert list(folder.rglob("tiny_tasks.*.pyc"))
+        worker.kill_worker()
+
+
+def test_a_watched_start_that_fails_says_why(fresh: Fresh) -> None:
+    worker = fresh("tiny-broken")
+    worker.start_worker(1, 1, [QUEUE], watch=StartWish("ready"))
+    with pytest.raises(NodeError, match=r"(?s)ended before they were connected to Redis; its log ends:.*out of cheese"):
+        worker.start_times()
 
 
 def test_a_paused_worker_takes_nothing_and_goes_on_when_resumed(worker: NodeClient, producer: NodeClient) -> None:
@@ -410,7 +447,7 @@ def test_a_session_whose_runner_is_killed_ends_worker_and_load(
     assert runner.stdin is not None
     assert runner.stdout.readline() == b"held\n"
     worker.start_worker(2, 2, [QUEUE])
-    producer.start_producing(ProduceOrder(1, 1, "tiny", QUEUE, "noop", None, Paced(10, 600)))
+    producer.start_producing(ProduceOrder(1, 1, "tiny", QUEUE, only("noop"), Paced(10, 600)))
     until(lambda: len(worker.worker().pids) == 3, "all processes")
     pids = worker.worker().pids
     runner.kill()
@@ -533,7 +570,7 @@ def test_refusals_say_what_is_wrong(worker: NodeClient, producer: NodeClient) ->
         worker.resume_worker()
     with pytest.raises(NodeError, match=r"POST /worker/begin: Not Found \(HTTP 404\)"):
         worker._post("/worker/begin")
-    with pytest.raises(NodeError, match="run='x' must be the number of a run"):
+    with pytest.raises(NodeError, match="run='x' must be a number"):
         worker._get("/counts", run="x")
     worker.start_worker(1, 1, [QUEUE])
     with pytest.raises(NodeError, match="a worker is running already"):
@@ -549,7 +586,7 @@ def test_a_bridge_that_dies_is_reported_and_started_again(producer: NodeClient) 
 
 def test_a_load_can_be_cancelled_but_not_doubled(producer: NodeClient) -> None:
     producer.connect_producer("tiny")
-    order = ProduceOrder(1, 1, "tiny", QUEUE, "noop", None, Paced(10, 600))
+    order = ProduceOrder(1, 1, "tiny", QUEUE, only("noop"), Paced(10, 600))
     producer.start_producing(order)
     with pytest.raises(NodeError, match="a load is being offered already"):
         producer.start_producing(order)
@@ -609,3 +646,23 @@ def test_a_wrong_environment_ends_with_a_clear_error(
     assert ended.returncode != 0
     assert problem in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_subscribers_need_a_framework_with_events_and_a_producer_node(producer: NodeClient, worker: NodeClient) -> None:
+    producer.start_subscribers(run=1, phase=1, count=1, delay_s=0)
+    died = until(lambda: producer.subscribers().died, "the subscribers' end")
+    assert "tiny has no event_stream" in died
+    assert producer.health().ok
+    with pytest.raises(NodeError, match="this node is a worker"):
+        worker.start_subscribers(run=1, phase=1, count=1, delay_s=0)
+    with pytest.raises(NodeError, match="count: Input should be greater than or equal to 1"):
+        producer.start_subscribers(run=1, phase=1, count=0, delay_s=0)
+
+
+def test_records_are_counted_by_kind_and_outcome(producer: NodeClient, node_of: Callable[[str], Agent]) -> None:
+    produce(producer, Burst(7), run=3, phase=2)
+    assert producer.count_events(Kind.ENQUEUED, 3, 2) == {Outcome.OK: 7}
+    assert producer.count_events(Kind.ENQUEUED, 3, 1) == {}
+    headers = {"Authorization": f"Bearer {node_of('').token}"}
+    answer = httpx.get(f"{producer.url}/events/count?kind=9&run=1&phase=1", headers=headers)
+    assert (answer.status_code, "kind=9 is none: there are 1 (ENQUEUED)" in answer.json()["error"]) == (400, True)

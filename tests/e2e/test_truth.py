@@ -20,7 +20,7 @@ from benchmarks.flags import FlagCode
 from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import control_of
 from benchmarks.labs.local import LocalLab
-from benchmarks.loads import NS_PER_S, Paced
+from benchmarks.loads import NS_PER_S, Paced, only
 from benchmarks.node_client import NodeClient
 from benchmarks.results import ResultSet
 from benchmarks.statistics import compare, holm
@@ -359,7 +359,7 @@ def single_server(lab: LocalLab, request: pytest.FixtureRequest) -> TaskTable:
     producer.connect_producer(control())
     worker.start_worker(1, 1, ["known"])
     load = Paced(request.param / service_s, duration_s, "poisson", seed=7)
-    node_steps.produce(producer, ProduceOrder(1, 1, control(), "known", "sleep", service_s, load))
+    node_steps.produce(producer, ProduceOrder(1, 1, control(), "known", only("sleep", service_s), load))
     node_steps.wait_until_empty(producer, "known")
     table = build_task_tables([producer.events(), worker.events()], 1)[1]
     worker.kill_worker()

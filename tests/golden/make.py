@@ -20,7 +20,7 @@ from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.suite import Entry, SuitePlan
 from benchmarks.task_table import TaskTable, tasks_frame
 from tests.golden import FOLDER
-from tests.unit.made_up import MS, Row, S, executed, phase_data, reading, sample, sent, worker
+from tests.unit.made_up import MS, Row, S, context, executed, phase_data, reading, sample, sent, worker
 
 CONTROL = "bare"
 CREATED = "2026-01-02T03:04:05+00:00"
@@ -114,6 +114,7 @@ def made_up_run(variant: str, repetition: int) -> RunData:
         scenario=SCENARIO.name,
         variant=variant,
         run=repetition,
+        context=context(),
         worker=worker(variant=variant, framework=behaviour.framework, versions={behaviour.framework: "1.0"}),
         phases=phases,
         samples=samples(memory_mb),

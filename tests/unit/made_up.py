@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.accounting import account
-from benchmarks.loads import Load, Paced, Prefilled
+from benchmarks.loads import Load, Paced, Prefilled, only
 from benchmarks.model import (
     HostReading,
     PhaseData,
@@ -14,12 +14,14 @@ from benchmarks.model import (
     Produced,
     Reading,
     RedisReading,
+    RunContext,
     RunData,
     TreeSample,
     WorkerRecord,
 )
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import EVENT_DTYPE, Events
+from tasks.contract import Variant
 from tasks.events import Kind, Outcome
 
 MS = 1_000_000
@@ -29,11 +31,19 @@ Row = tuple[int, ...]
 
 
 def sent(
-    sequence: int, due_ns: int = 0, *, ok: bool = True, phase: int = 1, run: int = RUN, late_ns: int = 1, send_ns: int = 10
+    sequence: int,
+    due_ns: int = 0,
+    *,
+    ok: bool = True,
+    phase: int = 1,
+    run: int = RUN,
+    late_ns: int = 1,
+    send_ns: int = 10,
+    label: int = 0,
 ) -> Row:
     outcome = Outcome.OK if ok else Outcome.FAILED
     before_ns = due_ns + late_ns
-    return (Kind.ENQUEUED, outcome, 0, phase, 0, 0, run, sequence, 50, 0, due_ns, before_ns, before_ns + send_ns)
+    return (Kind.ENQUEUED, outcome, 0, phase, 0, label, run, sequence, 50, 0, due_ns, before_ns, before_ns + send_ns)
 
 
 def started(
@@ -53,12 +63,19 @@ def events(rows: Iterable[Row]) -> Events:
 
 
 def executed(
-    sequence: int, due_ns: int, *, wait_ns: int = 2 * MS, service_ns: int = MS, phase: int = 1, process: int = 100
+    sequence: int,
+    due_ns: int,
+    *,
+    wait_ns: int = 2 * MS,
+    service_ns: int = MS,
+    phase: int = 1,
+    process: int = 100,
+    label: int = 0,
 ) -> list[Row]:
     """A task that went as it should."""
     begun_ns = due_ns + wait_ns
     return [
-        sent(sequence, due_ns, phase=phase),
+        sent(sequence, due_ns, phase=phase, label=label),
         started(sequence, begun_ns, phase=phase, process=process, thread=process),
         finished(sequence, begun_ns + service_ns, phase=phase, process=process),
     ]
@@ -99,7 +116,8 @@ def phase_data(number: int, name: str, load: Load, rows: Iterable[Row], planned:
     record = PhaseRecord(
         number=number,
         name=name,
-        workload="noop",
+        worker=worker(),
+        tasks=only("noop"),
         load=load,
         planned=planned,
         produced=produced,
@@ -116,6 +134,7 @@ def phase_data(number: int, name: str, load: Load, rows: Iterable[Row], planned:
 
 def worker(**changes: object) -> WorkerRecord:
     record = WorkerRecord(
+        number=1,
         variant="some-variant",
         framework="some",
         processes=2,
@@ -130,6 +149,12 @@ def worker(**changes: object) -> WorkerRecord:
         idle=sample(memory_mb=40),
     )
     return replace(record, **changes)  # type: ignore[arg-type]
+
+
+def context(sizes: Mapping[str, float | int] | None = None, **changes: object) -> RunContext:
+    """Of a run of ``some-variant`` on two cores."""
+    made = RunContext(sizes or {}, Variant("some-variant", "main-thread", "made up"), processes=2, slots=2, cores=2)
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def prefilled_rows(count: int, *, phase: int = 1, resumed_ns: int = S, each_ns: int = MS) -> list[Row]:
@@ -156,11 +181,14 @@ def good_run(*, data: Mapping[str, PhaseData] | None = None, **worker_changes: o
         "paced": phase_data(3, "paced", Paced(100, 0.3), paced_rows(30, 100, phase=3), 30),
         "half": phase_data(4, "half", Paced(500, 0.12, "poisson", 1), paced_rows(60, 500, phase=4), 60),
     }
+    own = worker(**worker_changes)
+    phases = {name: replace(p, record=replace(p.record, worker=own)) for name, p in (phases | dict(data or {})).items()}
     return RunData(
         scenario="scenario_1_throughput",
         variant="some-variant",
         run=RUN,
-        worker=worker(**worker_changes),
-        phases=phases | dict(data or {}),
+        context=context(),
+        worker=own,
+        phases=phases,
         samples=[sample(5 * S, memory_mb=60), sample(6 * S, memory_mb=90), sample(7 * S, memory_mb=65)],
     )

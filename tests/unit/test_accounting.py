@@ -35,6 +35,18 @@ def test_a_retried_task_is_not_a_duplicate() -> None:
     assert (books.completed, books.duplicated, books.lost) == (1, 0, 0)
 
 
+def test_what_was_to_follow_a_failure_is_skipped_and_not_lost() -> None:
+    rows = [*executed(0, 0), sent(1), started(1, 1), finished(1, 2, Outcome.FAILED), sent(2), finished(2, 2, Outcome.SKIPPED)]
+    books = account(table_of(rows), 3)
+    assert (books.attempted, books.completed, books.failed, books.skipped, books.lost) == (3, 1, 1, 1, 0)
+    assert (books.ended, books.duplicated, books.cut_off) == (2, 0, 0)
+
+
+def test_a_skipped_task_that_ran_all_the_same_is_a_duplicate() -> None:
+    books = account(table_of([sent(0), finished(0, 1, Outcome.SKIPPED), started(0, 2), finished(0, 3)]), 1)
+    assert (books.completed, books.skipped, books.duplicated) == (1, 0, 1)
+
+
 def test_a_retry_that_never_came_is_a_loss() -> None:
     books = account(table_of([sent(0), started(0, 1), finished(0, 2, Outcome.RETRIED)]), 1)
     assert (books.lost, books.cut_off, books.ended) == (1, 0, 0)

@@ -57,6 +57,7 @@ def expected(raw: bytes, run: int) -> dict[int, PhaseCounts]:
         (Kind.FINISHED, Outcome.OK): "finished_ok",
         (Kind.FINISHED, Outcome.FAILED): "finished_failed",
         (Kind.FINISHED, Outcome.RETRIED): "finished_retried",
+        (Kind.FINISHED, Outcome.SKIPPED): "finished_skipped",
     }
     for kind, outcome, _, phase, _, _, of_run, _, process, *_ in RECORD.iter_unpack(raw):
         if of_run == run:
@@ -71,6 +72,7 @@ def expected(raw: bytes, run: int) -> dict[int, PhaseCounts]:
             finished_ok=counter["finished_ok"],
             finished_failed=counter["finished_failed"],
             finished_retried=counter["finished_retried"],
+            finished_skipped=counter["finished_skipped"],
             processes=len(processes.get(phase, ())),
         )
         for phase, counter in found.items()

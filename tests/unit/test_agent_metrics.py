@@ -12,6 +12,7 @@ from infrastructure.agent.counting import EventReader
 from infrastructure.agent.metrics import AgentScrape, ProducerScrape, Scrape, WorkerScrape, exposition
 from infrastructure.agent.requests import LabState
 from tasks.contract import Depth
+from tasks.events import RECORD, Kind
 
 SAMPLE = TreeSample(0, 300, 200, 100, 1.5, 3, 4, 5, 6, 7, None, None, None, None)
 IN_CONTAINER = replace(SAMPLE, cgroup_memory_bytes=900, cgroup_memory_peak_bytes=950, cgroup_cpu_s=2.5, cgroup_throttled_s=0.25)
@@ -128,3 +129,17 @@ def test_a_scraper_may_ask_for_openmetrics(tmp_path: Path) -> None:
     text, content_type = exposition(scrape(tmp_path, PRODUCER), "application/openmetrics-text; version=1.0.0")
     assert content_type.startswith("application/openmetrics-text")
     assert text.endswith(b"# EOF\n")
+
+
+def test_what_emission_takes_is_told_and_nothing_while_events_are_off(tmp_path: Path) -> None:
+    name, variant = "tiny_event_emission_duration_seconds", frozenset({("variant", "tiny-x")})
+    off = values(exposition(scrape(tmp_path, WORKER), "")[0])
+    assert off[f"{name}_count", variant] == 0
+    with (tmp_path / "1-1.events").open("wb") as file:
+        for took_ns in (200_000, 3_000_000):
+            file.write(RECORD.pack(Kind.EMITTED, 0, 0, 0, 0, 1, 0, 0, 1, 0, 1_000, 1_000 + took_ns, 0))
+    on = values(exposition(scrape(tmp_path, WORKER), "")[0])
+    assert on[f"{name}_count", variant] == 2
+    assert on[f"{name}_sum", variant] == pytest.approx(0.0032)
+    assert on[f"{name}_bucket", variant | {("le", "0.00025")}] == 1
+    assert on["tiny_tasks_in_flight", variant] == 0

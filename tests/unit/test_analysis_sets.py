@@ -18,7 +18,7 @@ from benchmarks.analysis.listing import list_sets
 from benchmarks.analysis.model import Analysis, TargetState
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS, document_of, store
 from benchmarks.analysis.tables import print_analysis, print_check, print_comparison, print_list
-from benchmarks.flags import Severity
+from benchmarks.flags import FlagCode, Severity
 from benchmarks.results import ResultSet, ResultSetError, validate
 from benchmarks.statistics import mean_interval
 from tests.golden import Golden, unpack
@@ -228,6 +228,24 @@ def test_runs_made_differently_are_warned_of(golden: Callable[[Golden], Path], t
     analysis = analyse(change_runs(shutil.copytree(golden("good"), tmp_path / "set"), upgraded))
     (found,) = [w for w in analysis.all_warnings() if w.code == "settings-differ"]
     assert (found.variant, found.text) == ("swift", "its runs were not made alike: versions changed from run 2 to run 14")
+
+
+def test_what_a_variant_cannot_do_is_said_and_is_no_fault(golden: Callable[[Golden], Path], tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(golden("good"), folder)
+    unable = FlagCode.UNSUPPORTED.flag(reason="it lacks chains")
+
+    def exclude(document: dict[str, Any]) -> None:
+        if document["variant"] == "swift":
+            document |= {"valid": False, "flags": [unable.as_data()], "measures": {}}
+
+    analysis = analyse(change_runs(folder, exclude))
+    swift = analysis.scenarios[0].variants["swift"]
+    assert (swift.excluded, swift.made_runs, swift.valid_runs) == (unable, 0, 0)
+    assert not analysis.invalid_runs()
+    assert {w.code for w in analysis.all_warnings() if w.variant == "swift"} == {"unsupported"}
+    assert not [reason for reason in failures(analysis) if "swift" in reason]
+    assert "unsupported" in shown_on_terminal(lambda console: print_analysis(console, analysis))
 
 
 def test_a_run_that_is_invalid_without_saying_why_is_named(golden: Callable[[Golden], Path], tmp_path: Path) -> None:

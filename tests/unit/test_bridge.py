@@ -3,12 +3,14 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 import redis
 
+from benchmarks.loads import only
 from tasks.events import Kind
 from tests.support import PATIENCE_S, child_environment, environment_python, events_in
 
@@ -144,7 +146,7 @@ def bridge(tmp_path: Path, redis_url: str, events_dir: Path) -> Iterator[BridgeP
 
 def _order(variant: str, count: int, **changes: Any) -> dict[str, Any]:
     load = {"kind": "prefilled", "count": count, "many": False, "chunk": 10}
-    order = {"run": 1, "phase": 2, "variant": variant, "queue": "q", "workload": "noop", "argument": None, "load": load}
+    order = {"run": 1, "phase": 2, "variant": variant, "queue": "q", "tasks": asdict(only("noop")), "load": load}
     return {**order, **changes}
 
 
@@ -165,6 +167,12 @@ def test_a_plan_is_complete_with_the_interpreter(bridge: BridgeProcess) -> None:
     assert plan["commands"] == [{"arguments": arguments, "environment": {"SLOTS": "4"}}] * 2
     assert plan["shape"] == {"processes": 2, "slots": 4}
     assert (plan["working_processes"], plan["guarantee"], plan["settings"]) == (2, "at-most-once", {"track": "normalised"})
+
+
+def test_it_says_where_it_imports_from_and_what_starting_its_python_takes(bridge: BridgeProcess) -> None:
+    folders = [Path(folder) for folder in bridge.ask("folders")["folders"]]
+    assert all(any((folder / module).exists() for folder in folders) for module in ("json", "redis", "bridge.py"))
+    assert 0 < bridge.ask("bare_start")["took_s"] < PATIENCE_S
 
 
 @pytest.mark.parametrize("variant", ["bare", "bare-async"])

@@ -127,6 +127,10 @@ def test_redis_and_the_mock_api_have_the_ports_that_the_lab_expects() -> None:
         assert published.endswith(f":{port}")
 
 
+def test_nodes_know_the_mock_api_by_its_service(node: dict[str, Any]) -> None:
+    assert node["environment"]["LAB_MOCK_API_URL"] == f"http://{MOCK_API_SERVICE}:{MOCK_API_PORT}"
+
+
 def test_prometheus_finds_every_service_that_has_metrics_by_its_name() -> None:
     config = yaml.safe_load((CHECKOUT / "infrastructure/prometheus/prometheus.yml").read_text())
     names = {name for job in config["scrape_configs"] for sd in job.get("dns_sd_configs", ()) for name in sd["names"]}

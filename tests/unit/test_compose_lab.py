@@ -140,6 +140,7 @@ def test_the_health_report_has_every_service() -> None:
 def test_a_lab_finds_its_nodes_by_their_labels() -> None:
     with ComposeLab(FakeCompose(*UP)) as lab:
         assert lab.redis_url == "redis://127.0.0.1:16379"
+        assert lab.mock_api_url == ""
         assert lab.variants() == {"x-fast": "x"}
         assert lab.worker_url("x-fast") == "http://127.0.0.1:32001"
         assert lab.producer_url("x") == "http://127.0.0.1:32002"
@@ -148,6 +149,11 @@ def test_a_lab_finds_its_nodes_by_their_labels() -> None:
             lab.worker_url("y")
         with pytest.raises(LabError, match="no producer node for 'y' is up: there are x"):
             lab.producer_url("y")
+
+
+def test_a_lab_knows_the_mock_api_by_its_published_port_where_it_is_up() -> None:
+    with ComposeLab(FakeCompose(*UP, row("mock-api", ports=((8080, 18080),)))) as lab:
+        assert lab.mock_api_url == "http://127.0.0.1:18080"
 
 
 @pytest.mark.parametrize(

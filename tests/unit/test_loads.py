@@ -3,7 +3,9 @@
 import json
 import math
 import statistics
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +13,26 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchmarks.loads import NS_PER_S, Burst, Load, Paced, Prefilled, Ramp, count_of, load_from, schedule_ns
+from benchmarks.loads import (
+    NS_PER_S,
+    Burst,
+    Chain,
+    Load,
+    Mix,
+    Paced,
+    Prefilled,
+    Ramp,
+    TaskClass,
+    Tasks,
+    classes_of,
+    count_of,
+    load_from,
+    only,
+    queue_name,
+    schedule_ns,
+    tasks_from,
+    tasks_in_a_unit,
+)
 
 RATES = st.floats(0.01, 1000)
 DURATIONS_S = st.floats(0.001, 3)
@@ -142,3 +163,62 @@ def test_every_load_survives_being_sent_as_json(load: Load) -> None:
 def test_a_bad_value_is_named(data: dict[str, Any], field: str) -> None:
     with pytest.raises(ValueError, match=field):
         load_from(data)
+
+
+MIX = Mix((TaskClass("noop", label=1, weight=6), TaskClass("sleep", 0.1, 2, 3), TaskClass("noop", [1], 3, 1, "low")), seed=5)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_a_longer_draw_begins_with_the_shorter(few: int, more: int) -> None:
+    few, more = sorted((few, more))
+    assert MIX.draw(more)[:few] == MIX.draw(few)
+    assert len(MIX.draw(more)) == more
+
+
+def test_classes_are_drawn_by_weight_and_the_seed_alone_decides() -> None:
+    counts = Counter(MIX.draw(10_000))
+    assert [round(counts[i] / 10_000, 1) for i in range(3)] == [0.6, 0.3, 0.1]
+    assert MIX.draw(50) != replace(MIX, seed=6).draw(50)
+    assert set(only("noop").draw(9)) == {0}
+
+
+CHAIN = Chain((TaskClass("noop", label=1), TaskClass("sleep", 0.1, 2)), attempts=3, backoff_s=0.5)
+
+
+def test_what_is_drawn_does_not_depend_on_the_gap_before_it() -> None:
+    """Though the arrivals have the same seed."""
+    due_ns = schedule_ns(Paced(1000, 20, "poisson", 5))
+    mix = Mix((TaskClass("noop"), TaskClass("noop", label=1)), seed=5)
+    gaps_ns: dict[int, list[int]] = {0: [], 1: []}
+    for drawn, before_ns, now_ns in zip(mix.draw(len(due_ns)), [0, *due_ns], due_ns, strict=False):
+        gaps_ns[drawn].append(now_ns - before_ns)
+    means_ns = [sum(gaps) / len(gaps) for gaps in gaps_ns.values()]
+    assert means_ns == pytest.approx([1_000_000, 1_000_000], rel=0.05)
+
+
+@pytest.mark.parametrize("tasks", [MIX, CHAIN, only("noop"), only("sleep", 0.2)])
+def test_tasks_survive_being_sent_as_json(tasks: Tasks) -> None:
+    assert tasks_from(json.loads(json.dumps(asdict(tasks)))) == tasks
+
+
+def test_a_unit_is_all_stages_of_a_chain_and_one_task_of_a_mix() -> None:
+    assert (tasks_in_a_unit(MIX), tasks_in_a_unit(CHAIN)) == (1, 2)
+    assert [c.label for c in classes_of(CHAIN)] == [1, 2]
+    assert (queue_name("q", ""), queue_name("q", "low")) == ("q", "q-low")
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: Mix(()), "at least one class"),
+        (lambda: Chain(()), "at least one stage"),
+        (lambda: TaskClass("noop", weight=0), "weight"),
+        (lambda: TaskClass("noop", label=1 << 16), "label"),
+        (lambda: Chain((TaskClass("noop"),), attempts=0), "attempts"),
+        (lambda: Chain((TaskClass("noop"),), backoff_s=-1), "backoff_s"),
+        (lambda: tasks_from({"kind": "heap"}), "kind 'heap' is not one of mix, chain"),
+    ],
+)
+def test_tasks_that_make_no_sense_are_named(make: Callable[[], object], field: str) -> None:
+    with pytest.raises(ValueError, match=field):
+        make()

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,39 +12,15 @@ import httpx
 import pytest
 
 from infrastructure.mock_api.app import split_id
+from tests.mock_api_server import running_mock_api
 
 LOG_CAPACITY = 500
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "MOCK_API_PORT": str(port),
-        "MOCK_API_LOG_CAPACITY": str(LOG_CAPACITY),
-        "MOCK_API_DEFAULT_MS": "1",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "infrastructure.mock_api"], env=environment, stderr=subprocess.PIPE, text=True
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(500):
-            try:
-                assert httpx.get(f"{url}/health").status_code == 200
-                break
-            except httpx.ConnectError:
-                assert process.poll() is None, process.communicate()[1]
-                time.sleep(0.02)
+    with running_mock_api(MOCK_API_LOG_CAPACITY=str(LOG_CAPACITY), MOCK_API_DEFAULT_MS="1") as url:
         yield url
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) in (0, -signal.SIGTERM)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture

@@ -13,7 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.loads import Burst, Load, Paced, Prefilled, Ramp, count_of, schedule_ns
+from benchmarks.loads import (
+    Burst,
+    Chain,
+    Load,
+    Mix,
+    Paced,
+    Prefilled,
+    Ramp,
+    TaskClass,
+    Tasks,
+    count_of,
+    only,
+    schedule_ns,
+)
 from infrastructure.event_log import Events
 from tasks import producing
 from tasks.contract import AsyncProducer, Producer
@@ -36,12 +49,17 @@ class FakeBroker:
         self.sent: list[TaskCall] = []
         self.queues: set[str] = set()
         self.chunks: list[int] = []
+        self.chained: list[tuple[str, Sequence[TaskCall], int, float]] = []
 
     def take(self, queue: str, call: TaskCall) -> None:
         self.queues.add(queue)
         self.sent.append(call)
         if call[2] in self.failing:
             raise SendError("refused")
+
+    def take_chain(self, queue: str, calls: Sequence[TaskCall], attempts: int, backoff_s: float) -> None:
+        self.chained.append((queue, calls, attempts, backoff_s))
+        self.take(queue, calls[0])
 
     def take_many(self, queue: str, calls: Sequence[TaskCall]) -> list[Exception | None]:
         self.chunks.append(len(calls))
@@ -118,8 +136,27 @@ def _async(broker: FakeBroker, order: ProduceOrder) -> tuple[ProduceResult, Even
 
 
 def _order(load: Load, **changes: Any) -> ProduceOrder:
-    values: dict[str, Any] = {"run": 5, "phase": 2, "variant": "fake", "queue": "q", "workload": "noop", "argument": [1, "x"]}
+    values: dict[str, Any] = {"run": 5, "phase": 2, "variant": "fake", "queue": "q", "tasks": only("noop", [1, "x"])}
     return ProduceOrder(**{**values, "load": load, **changes})
+
+
+class BlockingChains(Blocking):
+    def enqueue_chain(self, queue: str, calls: Sequence[TaskCall], attempts: int, backoff_s: float) -> None:
+        self._broker.take_chain(queue, calls, attempts, backoff_s)
+
+
+class AsyncChains(Async):
+    async def enqueue_chain(self, queue: str, calls: Sequence[TaskCall], attempts: int, backoff_s: float) -> None:
+        await asyncio.sleep(0)
+        self._broker.take_chain(queue, calls, attempts, backoff_s)
+
+
+def _blocking_chains(broker: FakeBroker, order: ProduceOrder) -> tuple[ProduceResult, Events]:
+    return _recorded(lambda: produce(BlockingChains(broker), order))
+
+
+def _async_chains(broker: FakeBroker, order: ProduceOrder) -> tuple[ProduceResult, Events]:
+    return _recorded(lambda: asyncio.run(produce_async(AsyncChains(broker), order)))
 
 
 both = pytest.mark.parametrize("offer", [_blocking, _async])
@@ -233,6 +270,43 @@ def test_an_order_that_could_never_send_is_refused() -> None:
         _order(Burst(1), in_flight_limit=0)
 
 
+POSTED = Mix((TaskClass("noop", endpoint="/one"), TaskClass("noop", label=1, endpoint="/other")), seed=3)
+WEB_URL = "http://127.0.0.1:1"
+
+
+def test_tasks_are_posted_to_their_endpoints_in_the_place_of_a_queue() -> None:
+    endpoints: dict[int, str] = {}
+
+    class Posting(Async):
+        async def enqueue(self, queue: str, call: TaskCall) -> None:
+            endpoints[call[2]] = queue
+
+    order = _order(Burst(40), tasks=POSTED, web_url=WEB_URL)
+    result, events = _recorded(lambda: asyncio.run(produce_async(Posting(FakeBroker()), order)))
+    assert result.acknowledged == 40
+    assert {endpoints[int(row["sequence"])] for row in events if row["label"] == 0} == {"/one"}
+    assert {endpoints[int(row["sequence"])] for row in events if row["label"] == 1} == {"/other"}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "web_url"),
+    [
+        (POSTED, ""),
+        (only("noop"), WEB_URL),
+        (Mix((*POSTED.classes, TaskClass("noop"))), WEB_URL),
+        (Chain((TaskClass("noop", endpoint="/one"),)), WEB_URL),
+    ],
+)
+def test_either_all_tasks_can_be_posted_or_none(tasks: Mix | Chain, web_url: str) -> None:
+    with pytest.raises(ValueError, match="with a web_url every class of a mix needs an endpoint, and without one none may"):
+        _order(Burst(1), tasks=tasks, web_url=web_url)
+
+
+def test_many_at_once_are_posted_to_one_endpoint() -> None:
+    with pytest.raises(ValueError, match="many tasks at once must be of one lane or endpoint and no chains"):
+        _order(Prefilled(10, many=True), tasks=POSTED, web_url=WEB_URL)
+
+
 class Cancelling(Async):
     """A client that cancels sends of its own, as one that gives up a connection may."""
 
@@ -269,3 +343,42 @@ def test_a_load_that_is_cancelled_ends(load: Load) -> None:
 
     with pytest.raises(TimeoutError):
         _recorded(lambda: asyncio.run(main()))
+
+
+LANES = Mix((TaskClass("noop", "a", 1, 3, "high"), TaskClass("sleep", 0.0, 2, 1, "low")), seed=3)
+
+
+@both
+@pytest.mark.parametrize("load", [Prefilled(40), Paced(2000, 0.02)])
+def test_each_task_of_a_mix_goes_to_its_lane_under_its_label(offer: Offer, load: Load) -> None:
+    broker = FakeBroker(failing=frozenset({7}))
+    _, events = offer(broker, _order(load, tasks=LANES, first_sequence=5))
+    drawn = LANES.draw(40)
+    assert dict(zip(events["sequence"].tolist(), events["label"].tolist(), strict=True)) == {
+        5 + i: LANES.classes[drawn[i]].label for i in range(40)
+    }
+    assert broker.queues == {"q-high", "q-low"}
+    assert {(call[4], call[5]) for call in broker.sent} == {("noop", "a"), ("sleep", 0.0)}
+
+
+@pytest.mark.parametrize("offer", [_blocking_chains, _async_chains])
+@pytest.mark.parametrize("load", [Prefilled(10), Paced(1000, 0.01)])
+def test_the_stages_of_a_chain_are_sent_as_one_and_recorded_each(offer: Offer, load: Load) -> None:
+    broker = FakeBroker(failing=frozenset({6}))
+    tasks = Chain((TaskClass("noop", 1, 11), TaskClass("noop", 2, 12), TaskClass("noop", 3, 13)), attempts=4, backoff_s=0.5)
+    result, events = offer(broker, _order(load, tasks=tasks))
+    assert (result.attempted, result.failed) == (30, 3)
+    assert sorted(events["sequence"][events["outcome"] == Outcome.FAILED]) == [6, 7, 8]
+    assert all(label == 11 + sequence % 3 for sequence, label in events[["sequence", "label"]].tolist())
+    assert len(broker.chained) == 10
+    for queue, calls, attempts, backoff_s in broker.chained:
+        assert (queue, attempts, backoff_s) == ("q", 4, 0.5)
+        assert [call[2] - calls[0][2] for call in calls] == [0, 1, 2]
+        assert [call[5] for call in calls] == [1, 2, 3]
+        assert len({call[3] for call in calls}) == 1
+
+
+@pytest.mark.parametrize("tasks", [LANES, Chain((TaskClass("noop"),))])
+def test_many_at_once_are_of_one_lane_and_no_chains(tasks: Tasks) -> None:
+    with pytest.raises(ValueError, match="one lane or endpoint and no chains"):
+        _order(Prefilled(3, many=True), tasks=tasks)

@@ -429,3 +429,13 @@ def test_samples_keep_all_their_fields() -> None:
     frame = samples_frame([sample(5)])
     assert frame.astype(object).where(frame.notna(), None).iloc[0].to_dict() == asdict(sample(5))
     assert list(samples_frame([]).columns) == list(frame.columns)
+
+
+def test_what_was_found_out_and_what_devices_read_is_kept_beside_the_runs(tmp_path: Path) -> None:
+    results = ResultSet.create(tmp_path, "x", gathered())
+    results.store_fact("work_per_ms", 12.5)
+    reading = pd.DataFrame({"phase": [1, 2], "served": [3, 4]})
+    results.store_run(row(1), tasks_frame({}), samples_frame([]), readings={"requests": reading})
+    reopened = ResultSet.open(results.path)
+    assert reopened.facts() == {"work_per_ms": 12.5}
+    pd.testing.assert_frame_equal(reopened.stored_runs()[0].reading("requests"), reading)

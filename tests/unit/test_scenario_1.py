@@ -1,16 +1,17 @@
 """Scenario 1 on made-up events."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from benchmarks.flags import FlagCode, run_flags
 from benchmarks.loads import Paced, Prefilled
-from benchmarks.model import Scenario
+from benchmarks.model import PhaseData, PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
-from tests.unit.made_up import MS, RUN, S, good_run, paced_rows, phase_data, prefilled_rows, sent
+from tests.unit.made_up import MS, RUN, S, context, good_run, paced_rows, phase_data, prefilled_rows, sent
 
 QUICK = SCENARIO.sizes["quick"]
 
@@ -107,47 +108,56 @@ def test_the_warm_up_is_in_no_total() -> None:
     assert SCENARIO.measures(data) == SCENARIO.measures(good_run())
 
 
+def plans(capacity: PhaseData, **sizes: float) -> list[PhasePlan]:
+    """The phases of a run whose capacity phase was this."""
+    phases = SCENARIO.phases(context({**QUICK, **sizes}))
+    made = [next(phases)]
+    with suppress(StopIteration):
+        while True:
+            made.append(phases.send(lambda: capacity))
+    return made
+
+
+def capacity_of(each_ns: int) -> PhaseData:
+    """A drain of one task per ``each_ns``; enqueueing reached 10,000/s."""
+    return phase_data(1, "capacity", Prefilled(200), prefilled_rows(200, each_ns=each_ns), 200)
+
+
 def test_phases_follow_the_sizes() -> None:
-    capacity, bulk, paced, half = SCENARIO.phases(QUICK)
+    capacity, bulk, paced, half = plans(capacity_of(MS))
     assert (capacity.name, capacity.load) == ("capacity", Prefilled(2000))
     assert (bulk.name, bulk.load) == ("bulk", Prefilled(500, many=True))
     assert (paced.name, paced.load) == ("paced", Paced(100, 2.5))
     assert half.name == "half"
-    assert SCENARIO.phases({**QUICK, "tasks": 1})[1].load == Prefilled(1, many=True)
+    assert plans(capacity_of(MS), tasks=1)[1].load == Prefilled(1, many=True)
 
 
 @pytest.mark.parametrize("name", ["tasks", "rate_per_s", "paced_s", "half_s"])
 def test_a_size_that_makes_no_sense_is_named(name: str) -> None:
+    SCENARIO.check(QUICK)
     with pytest.raises(ValueError, match=re.escape(f"size {name}")):
-        SCENARIO.phases({**QUICK, name: 0})
+        SCENARIO.check({**QUICK, name: 0})
 
 
-def half_load(each_ns: int) -> Paced:
-    """The load at half of the capacity after a drain of one task per ``each_ns``; enqueueing reached 10,000/s."""
-    capacity = phase_data(1, "capacity", Prefilled(200), prefilled_rows(200, each_ns=each_ns), 200)
-    load = SCENARIO.phases(QUICK)[3].load
-    assert callable(load)
-    made = load({"capacity": capacity})
-    assert isinstance(made, Paced)
-    return made
+def half_load(capacity: PhaseData) -> Paced:
+    """The load at half of this capacity."""
+    load = plans(capacity)[3].load
+    assert isinstance(load, Paced)
+    return load
 
 
 def test_half_of_the_capacity_is_offered_with_seeded_random_arrivals() -> None:
-    load = half_load(MS)
+    load = half_load(capacity_of(MS))
     assert load.rate_per_s == pytest.approx(500)
     assert (load.duration_s, load.arrivals, load.seed) == (2.5, "poisson", 1)
 
 
 def test_the_producer_caps_the_rate() -> None:
-    assert half_load(MS // 100).rate_per_s == pytest.approx(5025, rel=0.01)
+    assert half_load(capacity_of(MS // 100)).rate_per_s == pytest.approx(5025, rel=0.01)
 
 
 def test_without_a_capacity_the_enqueue_rate_or_the_fixed_rate_stands_in() -> None:
-    load = SCENARIO.phases(QUICK)[3].load
-    assert callable(load)
-    nothing_sent = load({"capacity": phase_data(1, "capacity", Prefilled(200), [], 200)})
-    assert isinstance(nothing_sent, Paced)
-    assert nothing_sent.rate_per_s == 100
+    assert half_load(phase_data(1, "capacity", Prefilled(200), [], 200)).rate_per_s == 100
 
 
 def test_a_capped_rate_is_noted_and_the_run_stays_valid() -> None:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.separation import Finding, appeared, database_number, databases_of_connections, overlapping, print_findings
+from tasks.contract import APPLICATION_DATABASE
 
 SEPARATE = Finding("some-variant", "some", allowed=(1, 2), client_databases=(1,), key_databases={1: 3})
 
@@ -74,6 +75,8 @@ def test_frameworks_that_share_a_database_are_named() -> None:
     ]
     assert overlapping(findings) == ["a and c share database 4", "b and c share database 2"]
     assert overlapping(findings[:2]) == [], "variants of one framework may"
+    astray = replace(SEPARATE, framework="a", allowed=(APPLICATION_DATABASE,))
+    assert overlapping([astray]) == [f"a and the application share database {APPLICATION_DATABASE}"]
     output = io.StringIO()
     print_findings(Console(file=output, width=120), findings)
     assert "a and c share database 4" in output.getvalue()

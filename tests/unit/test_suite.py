@@ -31,6 +31,7 @@ from benchmarks.suite import (
     result_of,
     wants_another_run,
 )
+from tasks.contract import Variant
 from tests.unit.made_up import good_run, phase_data, sent, worker
 from tests.unit.test_results import gathered
 
@@ -216,11 +217,11 @@ def test_sizes_of_the_user_go_before_those_of_the_preset() -> None:
 # ---- what is kept of a run
 
 
-SPEC = RunSpec(SCENARIO, PLAN.sizes_of(SCENARIO), "some-fast", "some", 1, 1, 1, 2, "normalised", 0.5, 30.0)
+SPEC = RunSpec(SCENARIO, PLAN.sizes_of(SCENARIO), {}, "some-fast", "some", 1, 1, 1, 2, "normalised", 0.5, 30.0)
 
 
 def recorded(failure: str | None = None, **changes: Any) -> RecordedRun:
-    made = RecordedRun(spec=SPEC, data=good_run(), failure=failure, phase_names={}, tables={}, samples=())
+    made = RecordedRun(spec=SPEC, data=good_run(), failure=failure, phase_names={}, tables={}, samples=(), readings={})
     return replace(made, **changes)
 
 
@@ -313,6 +314,9 @@ class MadeUpRunner:
 
     def __exit__(self, *_: object) -> None: ...
 
+    def variant(self, framework: str, name: str) -> Variant:
+        return Variant(name, "main-thread", f"of {framework}")
+
     def make(self, spec: RunSpec) -> RecordedRun:
         outcome = next(self._script)
         if isinstance(outcome, BaseException):
@@ -331,6 +335,8 @@ def execute(
     results: ResultSet,
     plan: SuitePlan,
     script: Iterable[RecordedRun | BaseException],
+    *,
+    rows_only: bool = False,
 ) -> tuple[list[tuple[str, int]], Recorder]:
     """Run the suite; which variants ran (by the name they were entered under) with their repetition, and what was displayed."""
     shown, specs, steps = Recorder(), [], iter(script)  # type: ignore[var-annotated]
@@ -340,7 +346,7 @@ def execute(
     with suppress(KeyboardInterrupt):
         Suite(plan, [SCENARIO], lab, results, shown).execute()
     stored = [s.result for s in results.stored_runs()]
-    assert [s.run for s in stored[len(before) :]] == [spec.run for spec in specs]
+    assert rows_only or [s.run for s in stored[len(before) :]] == [spec.run for spec in specs]
     return [(r.variant, r.repetition) for r in stored[len(before) :]], shown
 
 
@@ -375,6 +381,18 @@ def test_a_resumed_suite_goes_on_as_if_it_had_never_stopped(
     assert first + second == rounds(PLAN, 2)
     assert [number for _, number, _ in shown.begun] == list(range(kept + 1, 7))
     assert rows(reopened) == 6
+
+
+def test_a_variant_that_cannot_do_it_has_one_row_that_says_why(monkeypatch: pytest.MonkeyPatch, results: ResultSet) -> None:
+    unable = next(entry for entry in PLAN.entries if entry.variant == "other")
+    reason = {"other": "it lacks chains"}
+    monkeypatch.setattr(type(SCENARIO), "unsupported", lambda _, variant: reason.get(variant.name))
+    ran, shown = execute(monkeypatch, results, PLAN, repeat(recorded()), rows_only=True)
+    assert [name for name, _ in ran].count(unable.name) == 1
+    (row,) = [s.result for s in results.stored_runs() if s.result.variant == unable.name]
+    assert [str(flag) for flag in row.flags] == ["unsupported: it lacks chains"]
+    assert (row.valid, row.failure) == (False, None)
+    assert all(shown.ended)
 
 
 def test_tables_that_a_kill_left_behind_the_runs_are_made_again(monkeypatch: pytest.MonkeyPatch, results: ResultSet) -> None:

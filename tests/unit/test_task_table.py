@@ -36,11 +36,20 @@ def as_data(table: TaskTable) -> list[object]:
 
 
 def test_a_task_has_every_stamp_in_its_row() -> None:
-    rows = [sent(0, 100, late_ns=5, send_ns=20), started(0, 300, process=41, thread=42), finished(0, 900)]
+    rows = [sent(0, 100, late_ns=5, send_ns=20, label=3), started(0, 300, process=41, thread=42), finished(0, 900)]
     row = table_of(rows).to_frame().iloc[0].to_dict()
     expected = {"sequence": 0, "due_ns": 100, "sent_ns": 105, "acknowledged_ns": 125, "acknowledged": True, "started_ns": 300}
     expected |= {"finished_ns": 900, "outcome": Outcome.OK, "sends": 1, "starts": 1, "finishes_ok": 1, "finishes_failed": 0}
-    expected |= {"finishes_retried": 0, "extra_finishes": 0, "attempt": 1, "process": 41, "thread": 42, "place": 1}
+    expected |= {
+        "finishes_retried": 0,
+        "finishes_skipped": 0,
+        "label": 3,
+        "extra_finishes": 0,
+        "attempt": 1,
+        "process": 41,
+        "thread": 42,
+        "place": 1,
+    }
     assert row == expected
 
 

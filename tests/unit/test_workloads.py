@@ -10,18 +10,18 @@ import pytest
 
 from tasks import workloads
 from tasks.events import Kind, Outcome, Recorder
-from tasks.workloads import WORKLOADS, TaskCall, Workload, execute, execute_async
+from tasks.workloads import WORKLOADS, TaskCall, TaskId, Workload, execute, execute_async
 from tests.support import events_in, open_descriptors
 
-Run = Callable[[TaskCall, int], None]
+Run = Callable[..., None]
 
 
-def _blocking(call: TaskCall, attempt: int = 1) -> None:
-    execute(*call, attempt=attempt)
+def _blocking(call: TaskCall, *attempts: int) -> None:
+    execute(*call, *attempts)
 
 
-def _on_loop(call: TaskCall, attempt: int = 1) -> None:
-    asyncio.run(execute_async(*call, attempt=attempt))
+def _on_loop(call: TaskCall, *attempts: int) -> None:
+    asyncio.run(execute_async(*call, *attempts))
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_a_task_is_stamped_before_and_after_with_what_it_carries(run: Run, recor
 @both
 @pytest.mark.parametrize("workload", ["fail", "no such workload"])
 def test_what_raises_is_recorded_as_failed_and_raised_on(run: Run, recorded: Path, workload: str) -> None:
-    with pytest.raises((RuntimeError, KeyError), match=r"no such workload|on purpose"):
+    with pytest.raises((RuntimeError, LookupError), match=r"no such workload|on purpose"):
         run((1, 1, 0, 0, workload, "on purpose"), 1)
     assert _outcomes(recorded) == [(Kind.STARTED, Outcome.NONE), (Kind.FINISHED, Outcome.FAILED)]
 
@@ -64,7 +64,7 @@ def test_what_raises_is_recorded_as_failed_and_raised_on(run: Run, recorded: Pat
 def test_a_task_cut_off_leaves_a_start_without_an_end(
     run: Run, recorded: Path, monkeypatch: pytest.MonkeyPatch, cut: type[BaseException]
 ) -> None:
-    def body(_: Any) -> None:
+    def body(_: Any, __: TaskId) -> None:
         raise cut
 
     monkeypatch.setitem(WORKLOADS, "cut", Workload(body))
@@ -96,10 +96,26 @@ def test_a_body_that_waits_leaves_the_loop_to_others(recorded: Path) -> None:
 
 
 @both
+def test_a_failure_with_attempts_left_is_a_retry_and_the_last_skips_what_follows(run: Run, recorded: Path) -> None:
+    call = (1, 1, 4, 0, "fail", "no")
+    for attempt in (1, 2):
+        with pytest.raises(RuntimeError, match="no"):
+            run(call, attempt, 2, 2)
+    ended = events_in(recorded)
+    ended = ended[ended["kind"] == Kind.FINISHED]
+    assert ended[["sequence", "outcome", "attempt"]].tolist() == [
+        (4, Outcome.RETRIED, 1),
+        (4, Outcome.FAILED, 2),
+        (5, Outcome.SKIPPED, 1),
+        (6, Outcome.SKIPPED, 1),
+    ]
+
+
+@both
 def test_a_task_that_cannot_be_recorded_does_not_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     ran: list[Any] = []
-    monkeypatch.setitem(WORKLOADS, "note", Workload(ran.append))
+    monkeypatch.setitem(WORKLOADS, "note", Workload(lambda argument, _: ran.append(argument)))
     monkeypatch.setattr(workloads, "recorder", Recorder(tmp_path / "file"))
     with pytest.raises(OSError, match="file"):
         run((1, 1, 0, 0, "note", None), 1)

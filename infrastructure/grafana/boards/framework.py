@@ -89,11 +89,12 @@ def _now(metric: Metric) -> list[Panel | Row]:
     ]
 
 
-def _tasks(metric: Metric) -> list[Panel | Row]:
-    def quantiles(what: str) -> list[Query]:
-        selector = metric(f"{what}_seconds_bucket", CHOSEN)
-        return [Query(quantile(share, selector), f"{{{{variant}}}} {name}") for name, share in QUANTILES.items()]
+def _quantiles(metric: Metric, what: str) -> list[Query]:
+    selector = metric(f"{what}_seconds_bucket", CHOSEN)
+    return [Query(quantile(share, selector), f"{{{{variant}}}} {name}") for name, share in QUANTILES.items()]
 
+
+def _tasks(metric: Metric) -> list[Panel | Row]:
     native = metric("task_end_to_end_seconds", CHOSEN)
     service = metric("task_duration_seconds", CHOSEN)
     return [
@@ -114,7 +115,7 @@ def _tasks(metric: Metric) -> list[Panel | Row]:
             "End to end",
             "From when a task was due to its end.",
             "s",
-            *quantiles("task_end_to_end"),
+            *_quantiles(metric, "task_end_to_end"),
             width=THIRD,
             logarithmic=True,
         ),
@@ -122,11 +123,11 @@ def _tasks(metric: Metric) -> list[Panel | Row]:
             "Queue wait",
             "From when a task was due to its first start.",
             "s",
-            *quantiles("task_queue_wait"),
+            *_quantiles(metric, "task_queue_wait"),
             width=THIRD,
             logarithmic=True,
         ),
-        graph("Service", "Time in a task's body.", "s", *quantiles("task_duration"), width=THIRD, logarithmic=True),
+        graph("Service", "Time in a task's body.", "s", *_quantiles(metric, "task_duration"), width=THIRD, logarithmic=True),
         graph(
             "Ended within 100 ms",
             "Share of the tasks, end to end, from the native histogram.",
@@ -201,6 +202,19 @@ def _worker(metric: Metric) -> list[Panel | Row]:
             width=THIRD,
         ),
         graph("Open file descriptors", "Of the whole process tree.", "short", each("worker_open_fds"), width=THIRD),
+        graph(
+            "Event emission",
+            "How long it takes to hand the framework's own task events to Redis. Only while a scenario has them on.",
+            "s",
+            *_quantiles(metric, "event_emission_duration"),
+            logarithmic=True,
+        ),
+        graph(
+            "Events handed over",
+            "Calls that hand the framework's own task events to Redis, a second; there may be several events in one.",
+            "ops",
+            Query(rate(metric("event_emission_duration_seconds_count", CHOSEN)), "{{variant}}"),
+        ),
         graph(
             "Workers up",
             "1 while the worker lives; nodes that are not measured have none while a benchmark runs.",

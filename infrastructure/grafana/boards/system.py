@@ -11,6 +11,7 @@ def system() -> Dashboard:
     name = "{{role}} {{framework}} {{variant}}"
     disks = 'device!~"loop.*|ram.*|sr.*"'
     files = REAL_FILES
+    interfaces = 'device!~"veth.*"'
     return Dashboard(
         uid="queuelab-system",
         title="System",
@@ -75,6 +76,18 @@ def system() -> Dashboard:
                 Query(f"node_filesystem_avail_bytes{{{files}}} / node_filesystem_size_bytes{{{files}}}", "{{mountpoint}}"),
                 width=QUARTER,
                 maximum=1,
+            ),
+            graph(
+                "Network of the host, received",
+                "Bytes into each of its interfaces; the local lab's own traffic goes over lo, that of containers over bridges.",
+                "Bps",
+                Query(f"rate(node_network_receive_bytes_total{{{interfaces}}}[{RATE}])", "{{device}}"),
+            ),
+            graph(
+                "Network of the host, sent",
+                "Bytes out of each of its interfaces.",
+                "Bps",
+                Query(f"rate(node_network_transmit_bytes_total{{{interfaces}}}[{RATE}])", "{{device}}"),
             ),
             Row("Nodes"),
             graph(

@@ -1,0 +1,55 @@
+"""How many slots a worker is asked for, and how many tasks it then had in execution at once. Pure arithmetic on events."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.loads import NS_PER_S
+from benchmarks.task_table import MISSING, Ints, TaskTable
+from tasks.contract import Variant
+
+
+def slots_in_reach(variant: Variant, asked: int, processes: int, most_processes: int) -> int:
+    """The slots that a variant is asked for where ``asked`` are wanted over ``processes``: all of them, unless one of its
+    processes holds only so many. One that needs a process for every slot gets ``most_processes`` of them at most."""
+    if variant.slots_per_process is None:
+        return asked
+    if variant.slots_per_process == 1:
+        return min(asked, most_processes)
+    return min(asked, processes * variant.slots_per_process)
+
+
+@dataclass(frozen=True, slots=True)
+class Executing:
+    """Tasks in execution while others were waiting: from the first start of a phase to its last. None where there is no such
+    stretch."""
+
+    tasks_per_s: float | None
+    """Ended within the stretch, over its length. With ``s`` slots and tasks that take ``t`` each this cannot exceed ``s / t``: in
+    the stretch no slot ends more of them than fit into it. The time that the first tasks take counts, so short drains come out
+    low rather than high."""
+    in_flight_mean: float | None
+    in_flight_max: int
+
+
+def executing(tasks: TaskTable) -> Executing:
+    """What the events of a drained phase say."""
+    started = tasks.started_ns != MISSING
+    starts_ns, ends_ns = np.sort(tasks.started_ns[started]), tasks.finished_ns[started & (tasks.finished_ns != MISSING)]
+    stretch_ns = int(np.ptp(starts_ns)) if len(starts_ns) else 0
+    if not stretch_ns:
+        return Executing(None, None, _most_at_once(starts_ns, ends_ns))
+    until_ns = int(starts_ns[-1])
+    inside_ns = (until_ns - starts_ns).sum() - (until_ns - ends_ns[ends_ns < until_ns]).sum()
+    return Executing(
+        tasks_per_s=int((ends_ns <= until_ns).sum()) * NS_PER_S / stretch_ns,
+        in_flight_mean=float(inside_ns) / stretch_ns,
+        in_flight_max=_most_at_once(starts_ns, ends_ns),
+    )
+
+
+def _most_at_once(starts_ns: Ints, ends_ns: Ints) -> int:
+    """A task that ends at the moment when another starts has made room for it."""
+    at_ns = np.concatenate([ends_ns, starts_ns])
+    steps = np.repeat(np.array([-1, 1]), [len(ends_ns), len(starts_ns)])
+    return int(np.cumsum(steps[np.argsort(at_ns, kind="stable")]).max(initial=0))

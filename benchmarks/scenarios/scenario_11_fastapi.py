@@ -1,0 +1,451 @@
+"""Scenario 11: what it costs a web application to dispatch its tasks, and what waiting for them, or running them itself, does."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
+from benchmarks.flags import Flag, FlagCode, missed_rate
+from benchmarks.loads import NS_PER_S, Burst, Load, Mix, Paced, TaskClass
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.percentiles import summarise
+from benchmarks.resources import BYTES_PER_MB, cpu_percent, worker_memory
+from benchmarks.task_table import Ints, TaskTable
+from benchmarks.totals import TOTAL_COLUMNS, totals
+from tasks.contract import Variant
+
+NOTHING, THREADED, DISPATCH, BACKGROUND, WAIT = "nothing", "nothing_threaded", "dispatch", "background", "wait"
+ENDPOINTS = (NOTHING, THREADED, DISPATCH, BACKGROUND, WAIT)
+"""An endpoint's number is the label of its tasks."""
+CALM_WEIGHTS = {NOTHING: 3.0, THREADED: 1.0, DISPATCH: 3.0, BACKGROUND: 1.0}
+WAIT_WEIGHTS = {NOTHING: 1.0, WAIT: 1.0}
+SEARCHED = (NOTHING, DISPATCH)
+
+FIRST, WARM, CALM, WARM_WAIT, WAITED = "first", "warm", "calm", "warm_wait", "waited"
+FLAT_OUT, STEP = "flat_out", "step"
+LOWEST_SHARE = 0.2
+"""Of the rate that an endpoint answers flat out: where the search for the service level begins."""
+WARM_WAITS = 8
+"""Few: at a low rate few threads wait, and a result backend may keep a connection for each thread that ever did."""
+BUSY_PERCENT = 90
+"""A process that uses so much of a core is at its limit."""
+SAMPLES = WebSamples()
+KEEPS_RESULTS = WorkerWish(results=True)
+"""A worker of its own for the tasks that are waited for: what results cost is in nothing else."""
+
+_Values = dict[str, float | int | None]
+
+_WORDS = {
+    NOTHING: "an async def endpoint that does nothing",
+    THREADED: "a def endpoint, which runs in FastAPI's thread pool, that does nothing",
+    DISPATCH: "the endpoint that dispatches a task by the framework",
+    BACKGROUND: "the endpoint that hands a task to FastAPI's BackgroundTasks",
+    WAIT: "the endpoint that dispatches a task and waits for its end by the framework's own results",
+}
+_FIGURES = {"p50": "median", "p95": "95th percentile", "p99": "99th percentile", "mean": "mean"}
+
+_COLUMNS: dict[str, str] = {
+    "task_count": "requests to dispatch, flat out",
+    "total_time": "s from the first of these requests to the last answer",
+    "throughput": "requests answered over total_time, 1/s, with at most 64 in flight",
+    "mean_latency": "mean time from the intended send time of a request to dispatch to the recorded finish of its task, ms, calm",
+    "p50": "median of the same, ms",
+    "p95": "95th percentile of the same, ms",
+    "p99": "99th percentile of the same, ms",
+    "memory_mb": "highest PSS of the worker's whole process tree, before it is to keep results, MB of 10^6 bytes",
+    "cpu_percent": "CPU of the worker's tree over the requests to dispatch, flat out, 100 = one core",
+    "calm_rate_per_s": "requests sent a second, to all endpoints together, in the calm phase",
+    **{
+        f"{endpoint}_{figure}_ms": f"{words} of the time from the intended send time of a request to its answer, calm: "
+        f"{_WORDS[endpoint]}"
+        for endpoint in ENDPOINTS
+        for figure, words in _FIGURES.items()
+    },
+    **{
+        f"{endpoint}_over_nothing_{figure}_{unit}": f"{figure} of {endpoint} {word} that of nothing, of the same phase"
+        for endpoint in ENDPOINTS[1:]
+        for figure in ("p50", "p99")
+        for unit, word in {"ms": "less", "ratio": "over"}.items()
+    },
+    "lateness_p99_ms": "99th percentile of how late the client sent a request, calm; it is part of every time above",
+    "answer_to_finish_p50_ms": "median time from the answer to dispatch to the finish of the task; negative where it was faster",
+    "finished_before_answer_share": "share of the tasks dispatched, calm, that were finished when their request was answered",
+    "background_task_p50_ms": "median time from the intended send time to the finish of a background task, calm",
+    "background_task_p99_ms": "99th percentile of the same",
+    "first_dispatch_ms": "time to answer the first request of all after the start, to dispatch: whatever connects lazily, does",
+    "service_limit_ms": "the service level: the p99 of a request, from its intended send time, is within this",
+    **{
+        name: words
+        for endpoint in SEARCHED
+        for name, words in {
+            f"{endpoint}_flat_out_per_s": f"requests to {endpoint} answered a second, sent as fast as they are answered",
+            f"{endpoint}_service_level_per_s": f"highest rate tried at which {endpoint} held the service level, 1/s",
+            f"{endpoint}_service_level_p99_ms": f"p99 of a request to {endpoint} at that rate",
+            f"{endpoint}_web_busy_percent": f"CPU of the application over the requests to {endpoint} flat out, 100 = one core",
+            f"{endpoint}_client_busy_percent": "CPU of the client over the same",
+            f"{endpoint}_web_cpu_s_per_1000": f"CPU seconds of the application for 1,000 requests to {endpoint}, flat out",
+        }.items()
+    },
+    "dispatch_service_level_ratio": "dispatch_service_level_per_s over nothing_service_level_per_s",
+    "start_count": "starts of the whole application, and as many without the framework",
+    "startup_ms": "median time from the start of the application's process to its first answer",
+    "startup_import_ms": "median time that the import of the framework's module took of that",
+    "startup_lifespan_ms": "median time that the framework's part of the lifespan took of that; none where it has none",
+    "startup_added_ms": "startup_ms less startup_bare_ms",
+    "startup_bare_ms": "median time to the first answer of the same application without the framework",
+    "startup_cpu_ms": "median CPU time of the application at its first answer: what the start costs on any machine, busy or not",
+    "startup_bare_cpu_ms": "the same without the framework",
+    "web_memory_bare_mb": "PSS of the bare application at its first answer, median, MB of 10^6 bytes",
+    "web_memory_ready_mb": "PSS of the whole application at its first answer, median",
+    "web_memory_peak_mb": "highest PSS of the application over all samples",
+    "web_threads_peak": "most threads of the application over all samples",
+    **TOTAL_COLUMNS,
+}
+
+_SETTING = ("service_limit_ms", "lateness_p99_ms")
+"""Nothing about these is the variant's."""
+_HIGHER = (
+    "throughput",
+    "dispatch_service_level_ratio",
+    *(name for name in _COLUMNS if name.endswith(("_flat_out_per_s", "_service_level_per_s"))),
+)
+_LOWER = (
+    *("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb"),
+    *(
+        n
+        for n in _COLUMNS
+        if n.endswith(("_ms", "_over_nothing_p50_ratio", "_over_nothing_p99_ratio", "_cpu_s_per_1000")) and n not in _SETTING
+    ),
+    *(name for name in _COLUMNS if name.startswith("web_memory_")),
+    *("failed", "lost", "duplicated"),
+)
+_BETTER: dict[str, Direction] = {**dict.fromkeys(_HIGHER, "higher"), **dict.fromkeys(_LOWER, "lower")}
+
+
+def _sizes(
+    calm_s: float, wait_s: float, flat_requests: int, nothing_steps: int, dispatch_steps: int, step_s: float, starts: int
+) -> dict[str, float | int]:
+    return {
+        "rate_per_s": 200,
+        "calm_s": calm_s,
+        "wait_s": wait_s,
+        "flat_requests": flat_requests,
+        "nothing_steps": nothing_steps,
+        "dispatch_steps": dispatch_steps,
+        "step_s": step_s,
+        "limit_ms": 50,
+        "warm_requests": 64,
+        "starts": starts,
+        "seed": 1,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class FastApi:
+    """Phases, all of empty tasks posted to one web application: ``first``, one request; ``warm``; ``calm``, a low rate to all
+    endpoints in a random order but for the one that waits; then, for the empty endpoint and for dispatch, ``..._flat_out`` and
+    the steps of a bisection, ``..._step_N``; last ``warm_wait`` and ``waited``, the one that waits (and the empty one), with a
+    worker that keeps results, where the variant has any."""
+
+    number: int = 11
+    name: str = "scenario_11_fastapi"
+    title: str = "FastAPI"
+    question: str = (
+        "What does dispatching a task, waiting for it, or running it in the background cost a request of a FastAPI app?"
+    )
+    headline: str = "dispatch_p50_ms"
+    sizes: Mapping[str, Mapping[str, float | int]] = field(
+        default_factory=lambda: {
+            "quick": _sizes(1.2, 0.6, flat_requests=150, nothing_steps=1, dispatch_steps=2, step_s=0.25, starts=1),
+            "standard": _sizes(8, 4, flat_requests=1_500, nothing_steps=4, dispatch_steps=4, step_s=2, starts=5),
+            "full": _sizes(30, 15, flat_requests=5_000, nothing_steps=6, dispatch_steps=6, step_s=10, starts=10),
+        }
+    )
+    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
+    summary: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "nothing_p50_ms": "empty p50 ms",
+            "dispatch_p50_ms": "dispatch p50 ms",
+            "dispatch_p99_ms": "p99 ms",
+            "wait_p50_ms": "wait p50 ms",
+            "dispatch_service_level_per_s": "req/s",
+            "p50": "task p50 ms",
+            "startup_added_ms": "start +ms",
+        }
+    )
+    shares: Mapping[str, str] = field(default_factory=dict)
+    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
+    facts: Sequence[str] = ()
+
+    def check(self, sizes: Mapping[str, float | int]) -> None:
+        """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
+        for name in self.sizes["quick"]:
+            if not sizes[name] > 0:
+                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
+
+    def unsupported(self, variant: Variant) -> str | None:
+        """Variants whose tasks cannot be dispatched from a web application. Only waiting needs results: to lack them is no
+        reason."""
+        return variant.lacks.get("web")
+
+    def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
+        """See the class."""
+        sizes, variant = context.sizes, context.variant
+        seed = int(sizes["seed"])
+        starts = WebStarts(variant.name, max(1, int(sizes["starts"])))
+        yield PhasePlan(FIRST, _to({DISPATCH: 1.0}, seed), Burst(1), devices=(starts,))
+        yield PhasePlan(WARM, _to(CALM_WEIGHTS, seed), Burst(max(1, int(sizes["warm_requests"]))))
+        calm = Paced(sizes["rate_per_s"], sizes["calm_s"], "poisson", seed)
+        yield PhasePlan(CALM, _to(CALM_WEIGHTS, seed), calm, devices=(SAMPLES,))
+        for endpoint in SEARCHED:
+            yield from _search(endpoint, sizes)
+        if "results" not in variant.lacks:
+            yield PhasePlan(WARM_WAIT, _to({WAIT: 1.0}, seed), Burst(WARM_WAITS), KEEPS_RESULTS)
+            load = Paced(sizes["rate_per_s"], sizes["wait_s"], "poisson", seed)
+            yield PhasePlan(WAITED, _to(WAIT_WEIGHTS, seed), load, KEEPS_RESULTS, (SAMPLES,))
+
+    def measures(self, data: RunData) -> Measures:
+        """The measures of one run."""
+        values: _Values = dict.fromkeys(self.columns)
+        values["memory_mb"] = worker_memory(_before_waiting(data)).peak.pss_mb
+        values["service_limit_ms"] = data.context.sizes["limit_ms"]
+        if first := data.phases.get(FIRST):
+            values["first_dispatch_ms"] = summarise(answer_ns(first.tasks)).max_ms
+            values |= _start_measures(first.readings.get(WebStarts.NAME))
+        if calm := data.phases.get(CALM):
+            values |= _calm_measures(calm)
+        if waited := data.phases.get(WAITED):
+            values |= {name: value for name, value in _request_measures(waited.tasks).items() if name.startswith(WAIT)}
+        if flat := data.phases.get(f"{DISPATCH}_{FLAT_OUT}"):
+            values |= _headline_measures(flat)
+        for endpoint in SEARCHED:
+            values |= _search_measures(data, endpoint)
+        values["dispatch_service_level_ratio"] = _ratio(
+            values["dispatch_service_level_per_s"], values["nothing_service_level_per_s"]
+        )
+        return {**values, **_web_peaks(data), **totals(data)}
+
+    def flags(self, data: RunData) -> Sequence[Flag]:
+        """What was not measured and why; where the client was the limit; where the service level was never held."""
+        flags: list[Flag] = []
+        if (reason := data.context.variant.lacks.get("results")) is not None:
+            flags.append(FlagCode.PARTLY_UNSUPPORTED.flag(columns=f"{WAIT}_*", reason=reason))
+        for endpoint in SEARCHED:
+            if flat := data.phases.get(f"{endpoint}_{FLAT_OUT}"):
+                client, web = client_busy_percent(flat), web_busy_percent(flat)
+                if client is not None and web is not None and web < BUSY_PERCENT <= client:
+                    flags.append(FlagCode.WEB_CLIENT_LIMIT.flag(phase=flat.record.name, client=client, web=web))
+            steps = _steps(data, endpoint)
+            limit_ms = data.context.sizes["limit_ms"]
+            if steps and not any(holds(step, limit_ms) for step in steps):
+                rates = ", ".join(f"{_rate_per_s(step.record.load):.0f}" for step in steps)
+                flags.append(FlagCode.SERVICE_LEVEL_NOT_HELD.flag(endpoint=endpoint, rates=rates, limit=limit_ms))
+        return flags
+
+
+def _before_waiting(data: RunData) -> RunData:
+    """The run without the phases of the worker that keeps results, and its samples."""
+    phases = {name: phase for name, phase in data.phases.items() if name not in (WARM_WAIT, WAITED)}
+    until_ns = max((phase.record.drained_ns for phase in phases.values()), default=0)
+    return replace(data, phases=phases, samples=[sample for sample in data.samples if sample.at_ns <= until_ns])
+
+
+def _to(weights: Mapping[str, float], seed: int) -> Mix:
+    """Empty tasks, posted to endpoints in a random order."""
+    classes = (
+        TaskClass("noop", label=ENDPOINTS.index(endpoint), weight=weight, endpoint=f"/{endpoint.replace('_', '-')}")
+        for endpoint, weight in weights.items()
+    )
+    return Mix(tuple(classes), seed)
+
+
+def _search(endpoint: str, sizes: Mapping[str, float | int]) -> Generator[PhasePlan, Look, None]:
+    """Find out what the endpoint answers flat out, then bisect for the highest rate at which it holds the service level."""
+    seed = int(sizes["seed"])
+    tasks = _to({endpoint: 1.0}, seed)
+    flat = yield PhasePlan(f"{endpoint}_{FLAT_OUT}", tasks, Burst(max(1, int(sizes["flat_requests"]))), devices=(SAMPLES,))
+    most_per_s = answered_per_s(flat().tasks)
+    if most_per_s is None:
+        return
+    low_per_s, high_per_s = LOWEST_SHARE * most_per_s, most_per_s
+    for step in range(1, int(sizes[f"{endpoint}_steps"]) + 1):
+        rate_per_s = (low_per_s + high_per_s) / 2
+        load = Paced(rate_per_s, sizes["step_s"], "poisson", seed + step)
+        name = f"{endpoint}_{STEP}_{step}"
+        look = yield PhasePlan(name, tasks, load, devices=(SAMPLES,), rate_may_be_missed=True)
+        if holds(look(), sizes["limit_ms"]):
+            low_per_s = rate_per_s
+        else:
+            high_per_s = rate_per_s
+
+
+def answer_ns(table: TaskTable) -> Ints:
+    """From due to the answer, of every request that was accepted: a client that is late does not hide a stall."""
+    taken = table.acknowledged
+    times_ns: Ints = table.acknowledged_ns[taken] - table.due_ns[taken]
+    return times_ns
+
+
+def answered_per_s(table: TaskTable) -> float | None:
+    """Requests accepted over the time from the first send to the last answer; None without any."""
+    taken = table.acknowledged
+    if not taken.any():
+        return None
+    span_ns = int(table.acknowledged_ns[taken].max() - table.sent_ns[taken].min())
+    return int(taken.sum()) * NS_PER_S / span_ns if span_ns else None
+
+
+def holds(step: PhaseData, limit_ms: float) -> bool:
+    """Whether a step was offered as planned, every request was accepted, and their p99 was within the limit."""
+    p99_ms = summarise(answer_ns(step.tasks)).p99_ms
+    return p99_ms is not None and p99_ms <= limit_ms and bool(step.tasks.acknowledged.all()) and not missed_rate(step)
+
+
+def client_busy_percent(phase: PhaseData) -> float | None:
+    """CPU of the process that sends the requests, while it sent them."""
+    produced = phase.record.produced
+    return cpu_percent(produced.cpu_s, (produced.ended_ns - produced.began_ns) / NS_PER_S)
+
+
+def web_busy_percent(phase: PhaseData) -> float | None:
+    """CPU of the application over the same time: what it used before or after the requests is next to nothing."""
+    produced, cpu_s = phase.record.produced, _web_cpu_s(phase)
+    return None if cpu_s is None else cpu_percent(cpu_s, (produced.ended_ns - produced.began_ns) / NS_PER_S)
+
+
+def _web_cpu_s(phase: PhaseData) -> float | None:
+    samples = phase.readings.get(WebSamples.NAME)
+    return None if samples is None or samples.empty else float(samples["cpu_s"].iloc[-1] - samples["cpu_s"].iloc[0])
+
+
+def _steps(data: RunData, endpoint: str) -> list[PhaseData]:
+    return [phase for name, phase in data.phases.items() if name.startswith(f"{endpoint}_{STEP}_")]
+
+
+def _rate_per_s(load: Load) -> float:
+    return load.rate_per_s if isinstance(load, Paced) else 0.0
+
+
+def _request_measures(table: TaskTable) -> _Values:
+    """The times of requests to every endpoint that a phase had."""
+    values: _Values = {}
+    for label, endpoint in enumerate(ENDPOINTS):
+        if not len(of_endpoint := table.of_label(label)):
+            continue
+        summary = summarise(answer_ns(of_endpoint))
+        values |= {
+            f"{endpoint}_p50_ms": summary.p50_ms,
+            f"{endpoint}_p95_ms": summary.p95_ms,
+            f"{endpoint}_p99_ms": summary.p99_ms,
+            f"{endpoint}_mean_ms": summary.mean_ms,
+        }
+        if endpoint != NOTHING:
+            values |= {
+                f"{endpoint}_over_nothing_{figure}_{unit}": compared
+                for figure in ("p50", "p99")
+                for unit, compared in _compared(values[f"{endpoint}_{figure}_ms"], values.get(f"{NOTHING}_{figure}_ms")).items()
+            }
+    return values
+
+
+def _compared(value: float | None, baseline: float | None) -> _Values:
+    return {"ms": None if value is None or baseline is None else value - baseline, "ratio": _ratio(value, baseline)}
+
+
+def _calm_measures(calm: PhaseData) -> _Values:
+    table = calm.tasks
+    dispatched, background = table.of_label(ENDPOINTS.index(DISPATCH)), table.of_label(ENDPOINTS.index(BACKGROUND))
+    values = _request_measures(table)
+    values["calm_rate_per_s"] = table.offered_rate_per_s()
+    values["lateness_p99_ms"] = summarise(table.lateness_ns()).p99_ms
+    end_to_end = summarise(dispatched.end_to_end_ns())
+    values |= {
+        "mean_latency": end_to_end.mean_ms,
+        "p50": end_to_end.p50_ms,
+        "p95": end_to_end.p95_ms,
+        "p99": end_to_end.p99_ms,
+    }
+    in_background = summarise(background.end_to_end_ns())
+    values |= {"background_task_p50_ms": in_background.p50_ms, "background_task_p99_ms": in_background.p99_ms}
+    both = dispatched.acknowledged & dispatched.ended
+    if both.any():
+        after_ns = dispatched.finished_ns[both] - dispatched.acknowledged_ns[both]
+        values["answer_to_finish_p50_ms"] = summarise(after_ns).p50_ms
+        values["finished_before_answer_share"] = float(np.mean(after_ns <= 0))
+    return values
+
+
+def _headline_measures(flat: PhaseData) -> _Values:
+    table, record = flat.tasks, flat.record
+    answered = table.acknowledged
+    if not answered.any():
+        return {"task_count": flat.account.planned}
+    total_s = int(table.acknowledged_ns[answered].max() - table.sent_ns[answered].min()) / NS_PER_S
+    worker_cpu_s = record.after.worker.cpu_s - record.before.worker.cpu_s
+    return {
+        "task_count": flat.account.planned,
+        "total_time": total_s,
+        "throughput": answered_per_s(table),
+        "cpu_percent": cpu_percent(worker_cpu_s, (record.drained_ns - record.began_ns) / NS_PER_S),
+    }
+
+
+def _search_measures(data: RunData, endpoint: str) -> _Values:
+    values: _Values = {}
+    if flat := data.phases.get(f"{endpoint}_{FLAT_OUT}"):
+        web_cpu_s = _web_cpu_s(flat)
+        values |= {
+            f"{endpoint}_flat_out_per_s": answered_per_s(flat.tasks),
+            f"{endpoint}_web_busy_percent": web_busy_percent(flat),
+            f"{endpoint}_client_busy_percent": client_busy_percent(flat),
+            f"{endpoint}_web_cpu_s_per_1000": _ratio(None if web_cpu_s is None else 1000 * web_cpu_s, flat.account.acknowledged),
+        }
+    held = [step for step in _steps(data, endpoint) if holds(step, data.context.sizes["limit_ms"])]
+    if held:
+        best = max(held, key=lambda step: _rate_per_s(step.record.load))
+        values[f"{endpoint}_service_level_per_s"] = _rate_per_s(best.record.load)
+        values[f"{endpoint}_service_level_p99_ms"] = summarise(answer_ns(best.tasks)).p99_ms
+    return values
+
+
+def _start_measures(starts: "pd.DataFrame | None") -> _Values:
+    if starts is None or starts.empty:
+        return {}
+    whole, bare = starts[starts["kind"] == WHOLE], starts[starts["kind"] == BARE]
+    startup_ms, bare_ms = _median(whole["ready_ms"]), _median(bare["ready_ms"])
+    return {
+        "start_count": len(whole),
+        "startup_ms": startup_ms,
+        "startup_import_ms": _median(whole["import_ms"]),
+        "startup_lifespan_ms": _median(whole["lifespan_ms"]),
+        "startup_added_ms": _compared(startup_ms, bare_ms)["ms"],
+        "startup_bare_ms": bare_ms,
+        "startup_cpu_ms": _median(whole["cpu_ms"]),
+        "startup_bare_cpu_ms": _median(bare["cpu_ms"]),
+        "web_memory_bare_mb": _median(bare["pss_mb"]),
+        "web_memory_ready_mb": _median(whole["pss_mb"]),
+    }
+
+
+def _median(values: "pd.Series[float]") -> float | None:
+    known = values.dropna()
+    return float(known.median()) if len(known) else None
+
+
+def _web_peaks(data: RunData) -> _Values:
+    samples = [s for p in data.phases.values() if (s := p.readings.get(WebSamples.NAME)) is not None and not s.empty]
+    if not samples:
+        return {}
+    return {
+        "web_memory_peak_mb": max(int(s["pss_bytes"].max()) for s in samples) / BYTES_PER_MB,
+        "web_threads_peak": max(int(s["threads"].max()) for s in samples),
+    }
+
+
+def _ratio(numerator: float | None, denominator: float | None) -> float | None:
+    return numerator / denominator if numerator is not None and denominator else None
+
+
+SCENARIO = FastApi()

@@ -1,0 +1,354 @@
+"""Scenario 3: what a queue makes of the cores when its tasks compute."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.flags import Flag, FlagCode
+from benchmarks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.percentiles import LatencySummary, summarise
+from benchmarks.resources import cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words, ratio, speedups
+from benchmarks.task_table import MISSING, TaskTable
+from benchmarks.totals import TOTAL_COLUMNS, totals
+from tasks.contract import Execution, Variant
+
+NATIVE, PYTHON = "pbkdf2", "pbkdf2_python"
+NATIVE_FACT, PYTHON_FACT = "pbkdf2_iterations_per_ms", "pbkdf2_python_iterations_per_ms"
+WARM = Mix((TaskClass(NATIVE, 1), TaskClass(PYTHON, 1)), evenly=True)
+"""Has every process import what the tasks need."""
+
+HEAVY = "heavy"
+POOL_NATIVE, POOL_PYTHON, POOL_HEAVY = "pool_native", "pool_python", "pool_heavy"
+ALONE, BESIDE = "light_alone", "light_beside"
+LIGHT_LABEL, HEAVY_LABEL = 0, 1
+
+SHARING: frozenset[Execution] = frozenset({"thread", "greenlet", "coroutine"})
+"""Executions of which one process runs several tasks at once."""
+TOLERANCE = 0.25
+"""By how much of its calibrated length a task that runs alone may be off before the run says so."""
+OVERLAP_SHARE = 0.1
+"""How many of the heavy tasks may overlap before it does."""
+
+_Values = dict[str, float | int | None]
+
+_COLUMNS: dict[str, str] = {
+    "task_count": "short CPU-bound tasks (OpenSSL's PBKDF2) prefilled for the drain by one process with one slot on every core",
+    "total_time": "s from the first start of one of them to the last end",
+    "throughput": "task_count over total_time, 1/s",
+    "mean_latency": "mean end to end latency of light tasks beside heavy ones in the same worker, ms, from when they were due",
+    "p50": "median of the same, ms",
+    "p95": "95th percentile of the same, ms",
+    "p99": "99th percentile of the same, ms",
+    "memory_mb": "highest PSS of the whole process tree of any of the run's workers, MB of 10^6 bytes",
+    "cpu_percent": "CPU of the worker's tree over total_time, 100 = one core",
+    "throughput_share_of_control": "throughput over the mean of the control's valid runs",
+    "processes": "processes of that worker, one slot each",
+    "utilisation_share": "its CPU over total_time times processes: 1 = every process computed all the time",
+    "ideal_share": "throughput over that of as many processes which did nothing but the tasks, as long as they were calibrated",
+    "worker_cpu_ms_per_task": "its CPU for one task, the task's own included, ms",
+    **{
+        f"throughput_{in_words(n)}_per_s": f"the same drain by {in_words(n).replace('_', ' ')}, tasks/s"
+        for n in COUNTS_OF_PROCESSES
+    },
+    "speedup": "throughput over that of one process",
+    **{f"speedup_{in_words(n)}": f"the same of {n} processes" for n in COUNTS_OF_PROCESSES[1:]},
+    "speedup_per_added_process": "speedup less 1, over the processes added to the first: 1 = each brings as much as the first",
+    "task_service_p50_ms": "median time that a short task took in the drain by one process, ms; calibrated to size task_ms",
+    "loaded_service_p50_ms": "the same in the drain on all cores",
+    "heavy_throughput_per_s": "long CPU-bound tasks (OpenSSL's PBKDF2) drained a second by one process on every core",
+    "pool_processes": "processes that started tasks in the pool: one worker with a slot for every core, in one process where the "
+    "variant's tasks can share one",
+    "pool_native_per_s": "short tasks that release the GIL (OpenSSL's PBKDF2), drained a second by the pool",
+    "pool_python_per_s": "short tasks that hold the GIL (PBKDF2 in Python), drained a second by the pool",
+    "pool_heavy_python_per_s": "long tasks that hold the GIL, drained a second by the pool",
+    "pool_python_share_of_control": "pool_python_per_s over the mean of the control's valid runs, whose pool is of processes",
+    "gil_cost_ratio": "pool_native_per_s over pool_python_per_s: both are equally long alone, so what is above 1 is the GIL's",
+    "slots_speedup_native": "pool_native_per_s over the throughput of one process with one slot",
+    "slots_speedup_python": "pool_python_per_s over the same",
+    "light_alone_p50_ms": "median end to end latency of light tasks in the pool alone, ms",
+    "light_alone_p99_ms": "99th percentile of the same, ms",
+    "light_alone_max_ms": "greatest of the same, ms",
+    "light_beside_max_ms": "greatest end to end latency of light tasks beside one heavy task after another, ms",
+    "light_p50_added_ms": "what the heavy tasks added to the median of the light ones, ms",
+    "light_p99_added_ms": "what they added to the 99th percentile, ms",
+    "light_p99_ratio": "the light tasks' 99th percentile beside heavy tasks over that alone",
+    "light_rate_offered_per_s": "tasks sent a second in the phase with heavy tasks",
+    "heavy_beside_service_p50_ms": "median time that a heavy task took beside the light ones, ms",
+    "heavy_overlap_share": "share of the heavy tasks that were due before the one before them had ended: 0 as it is meant",
+    **TOTAL_COLUMNS,
+}
+
+_HIGHER = (
+    *("throughput", "throughput_share_of_control", "utilisation_share", "ideal_share", "speedup", "speedup_per_added_process"),
+    *(name for name in _COLUMNS if name.startswith(("throughput_", "speedup_", "slots_speedup_")) or name.endswith("_per_s")),
+    "pool_python_share_of_control",
+)
+_LOWER = (
+    *("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb", "worker_cpu_ms_per_task", "gil_cost_ratio"),
+    *(name for name in _COLUMNS if name.startswith("light_") and not name.endswith("_per_s")),
+    *("loaded_service_p50_ms", "heavy_beside_service_p50_ms", "heavy_overlap_share", "failed", "lost", "duplicated"),
+)
+_BETTER: dict[str, Direction] = {
+    **dict.fromkeys((name for name in _HIGHER if name != "light_rate_offered_per_s"), "higher"),
+    **dict.fromkeys(_LOWER, "lower"),
+}
+
+
+def _sizes(tasks: int, heavy_tasks: int, pool_tasks: int, pool_heavy_tasks: int, light_s: float) -> dict[str, float | int]:
+    return {
+        "task_ms": 20,
+        "heavy_ms": 200,
+        "tasks_per_process": tasks,
+        "heavy_tasks_per_process": heavy_tasks,
+        "pool_tasks": pool_tasks,
+        "pool_heavy_tasks": pool_heavy_tasks,
+        "light_rate_per_s": 50,
+        "heavy_each": 20,
+        "light_s": light_s,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class CpuBound:
+    """Workers of 1, 2, 4, ... processes with one slot each drain short tasks, the one on all cores also long ones. Then the
+    *pool*, one worker with a slot for each core in as few processes as the variant's tasks can share, drains tasks that release
+    the GIL and tasks that hold it; and light tasks go through it on a schedule, first alone, then with every ``heavy_each``-th a
+    long one, of which no two overlap."""
+
+    number: int = 3
+    name: str = "scenario_3_cpu_bound"
+    title: str = "CPU-bound"
+    question: str = "What does it make of the cores when tasks compute, and what do light tasks suffer beside them?"
+    headline: str = "throughput"
+    sizes: Mapping[str, Mapping[str, float | int]] = field(
+        default_factory=lambda: {
+            "quick": _sizes(tasks=12, heavy_tasks=1, pool_tasks=16, pool_heavy_tasks=2, light_s=1),
+            "standard": _sizes(tasks=150, heavy_tasks=10, pool_tasks=150, pool_heavy_tasks=20, light_s=10),
+            "full": _sizes(tasks=500, heavy_tasks=50, pool_tasks=500, pool_heavy_tasks=50, light_s=30),
+        }
+    )
+    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
+    summary: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "throughput": "tasks/s",
+            "speedup": "speed-up",
+            "utilisation_share": "CPU used",
+            "gil_cost_ratio": "GIL cost",
+            "pool_python_per_s": "pool tasks/s",
+            "light_alone_p99_ms": "light p99 ms",
+            "p99": "beside heavy",
+            "memory_mb": "PSS MB",
+        }
+    )
+    shares: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "throughput_share_of_control": "throughput",
+            "pool_python_share_of_control": "pool_python_per_s",
+        }
+    )
+    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
+    facts: Sequence[str] = (NATIVE_FACT, PYTHON_FACT)
+
+    def check(self, sizes: Mapping[str, float | int]) -> None:
+        """Raises ValueError for a size that is not positive or lets heavy tasks overlap, and KeyError for one that is missing."""
+        for name in self.sizes["quick"]:
+            if not sizes[name] > 0:
+                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
+        if sizes["heavy_each"] < 2:
+            raise ValueError(f"size heavy_each of {self.name} must be at least 2, not {sizes['heavy_each']}")
+        apart_ms = 1000 * sizes["heavy_each"] / sizes["light_rate_per_s"]
+        if apart_ms <= sizes["heavy_ms"]:
+            raise ValueError(
+                f"heavy tasks of {sizes['heavy_ms']} ms would overlap, as they come {apart_ms:.0f} ms apart: "
+                f"raise size heavy_each of {self.name}, or lower its light_rate_per_s"
+            )
+
+    def unsupported(self, variant: Variant) -> str | None:
+        """Every variant can compute."""
+        return None
+
+    def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
+        """The drains by 1, 2, 4, ... processes, then the pool's phases."""
+        work, most = _Work.of(context), context.processes
+        sizes = context.sizes
+        for processes in counts_of_processes(most):
+            count = _whole(sizes["tasks_per_process"]) * processes
+            yield PhasePlan(_drain(processes), work.native, Prefilled(count), _each_its_own(processes))
+        heavy_count = _whole(sizes["heavy_tasks_per_process"]) * most
+        yield PhasePlan(HEAVY, work.heavy_native, Prefilled(heavy_count), _each_its_own(most))
+        pool, pool_count = _each_its_own(most), max(most, _whole(sizes["pool_tasks"]))
+        if context.variant.execution in SHARING:
+            pool = WorkerWish(processes=1, slots=most, warm=WARM)
+            yield PhasePlan(POOL_NATIVE, work.native, Prefilled(pool_count), pool)
+        yield PhasePlan(POOL_PYTHON, work.python, Prefilled(pool_count), pool)
+        yield PhasePlan(POOL_HEAVY, work.heavy_python, Prefilled(max(most, _whole(sizes["pool_heavy_tasks"]))), pool)
+        rate_per_s, seconds, each = sizes["light_rate_per_s"], sizes["light_s"], sizes["heavy_each"]
+        yield PhasePlan(ALONE, only("noop"), Paced(rate_per_s * (1 - 1 / each), seconds), pool)
+        yield PhasePlan(BESIDE, work.light_and_heavy(each), Paced(rate_per_s, seconds), pool)
+
+    def measures(self, data: RunData) -> Measures:
+        """The measures of one run."""
+        values: _Values = dict.fromkeys(self.columns)
+        sizes, most = data.context.sizes, data.context.processes
+        rates = {n: _busy_rate_per_s(data.phases.get(_drain(n))) for n in counts_of_processes(most)}
+        single = rates.get(1)
+        gains = speedups(rates)
+        for n in COUNTS_OF_PROCESSES:
+            values[f"throughput_{in_words(n)}_per_s"] = rates.get(n)
+        for n in COUNTS_OF_PROCESSES[1:]:
+            values[f"speedup_{in_words(n)}"] = gains.get(n)
+        if drain := data.phases.get(_drain(most)):
+            values |= _drain_measures(drain, most, sizes)
+        speedup = gains[most]
+        values["speedup"] = speedup
+        values["speedup_per_added_process"] = (speedup - 1) / (most - 1) if speedup is not None and most > 1 else None
+        values["task_service_p50_ms"] = _service_p50_ms(data.phases.get(_drain(1)))
+        values["heavy_throughput_per_s"] = _busy_rate_per_s(data.phases.get(HEAVY))
+        values |= _pool_measures(data, single) | _light_measures(data)
+        values["memory_mb"] = worker_memory(data).peak.pss_mb
+        values.update(totals(data))
+        return values
+
+    def flags(self, data: RunData) -> Sequence[Flag]:
+        """Warnings where a task that ran alone was not as long as it was calibrated to be, and where heavy tasks overlapped."""
+        flags: list[Flag] = []
+        wanted_ms, median_ms = data.context.sizes["task_ms"], _service_p50_ms(data.phases.get(_drain(1)))
+        if median_ms is not None and abs(median_ms / wanted_ms - 1) > TOLERANCE:
+            flags.append(FlagCode.CPU_TASK_OFF.flag(phase=_drain(1), median=median_ms, wanted=wanted_ms))
+        overlap = _overlap_share(data.phases.get(BESIDE))
+        if overlap is not None and overlap > OVERLAP_SHARE:
+            flags.append(FlagCode.HEAVY_TASKS_OVERLAP.flag(phase=BESIDE, share=overlap))
+        return flags
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The tasks, as long as the sizes say on the machine that the facts are of."""
+
+    native: Mix
+    python: Mix
+    heavy_native: Mix
+    heavy_python: Mix
+
+    @classmethod
+    def of(cls, context: RunContext) -> "_Work":
+        short_ms, long_ms = context.sizes["task_ms"], context.sizes["heavy_ms"]
+        native_per_ms, python_per_ms = context.facts[NATIVE_FACT], context.facts[PYTHON_FACT]
+        return cls(
+            native=only(NATIVE, _whole(native_per_ms * short_ms)),
+            python=only(PYTHON, _whole(python_per_ms * short_ms)),
+            heavy_native=only(NATIVE, _whole(native_per_ms * long_ms)),
+            heavy_python=only(PYTHON, _whole(python_per_ms * long_ms)),
+        )
+
+    def light_and_heavy(self, each: float) -> Mix:
+        """Light tasks, with a heavy one at every ``each``-th place."""
+        (heavy,) = self.heavy_python.classes
+        light = TaskClass("noop", label=LIGHT_LABEL, weight=each - 1)
+        return Mix((light, TaskClass(heavy.workload, heavy.argument, label=HEAVY_LABEL)), evenly=True)
+
+
+def _drain(processes: int) -> str:
+    return f"processes_{processes}"
+
+
+def _each_its_own(processes: int) -> WorkerWish:
+    return WorkerWish(processes=processes, slots=processes, warm=WARM)
+
+
+def _whole(size: float) -> int:
+    return max(1, int(size))
+
+
+def _busy_s(tasks: TaskTable) -> float | None:
+    """From the first start to the last end: neither how soon a worker notices that there is work, nor what it does afterwards."""
+    last_end_ns, starts_ns = tasks.last_end_ns(), tasks.started_ns[tasks.started_ns != MISSING]
+    if last_end_ns is None or len(starts_ns) == 0:
+        return None
+    return (last_end_ns - int(starts_ns.min())) / NS_PER_S
+
+
+def _busy_rate_per_s(phase: PhaseData | None) -> float | None:
+    return None if phase is None else ratio(phase.account.ended, _busy_s(phase.tasks))
+
+
+def _service_p50_ms(phase: PhaseData | None) -> float | None:
+    return None if phase is None else summarise(phase.tasks.service_ns()).p50_ms
+
+
+def _drain_measures(phase: PhaseData, processes: int, sizes: Mapping[str, float | int]) -> _Values:
+    busy_s, cpu_s, rate = _busy_s(phase.tasks), drain_cpu_s(phase), _busy_rate_per_s(phase)
+    percent = cpu_percent(cpu_s, busy_s)
+    return {
+        "task_count": phase.account.planned,
+        "total_time": busy_s,
+        "throughput": rate,
+        "cpu_percent": percent,
+        "processes": phase.record.worker.processes,
+        "utilisation_share": None if percent is None else percent / 100 / processes,
+        "ideal_share": ratio(rate, processes * 1000 / sizes["task_ms"]),
+        "worker_cpu_ms_per_task": ratio(1000 * cpu_s, phase.account.ended),
+        "loaded_service_p50_ms": _service_p50_ms(phase),
+    }
+
+
+def _pool_measures(data: RunData, single: float | None) -> _Values:
+    """A variant whose tasks share no process has no phase ``pool_native``: its pool is the worker on all cores."""
+    phases, shares = data.phases, data.context.variant.execution in SHARING
+    native = _busy_rate_per_s(phases.get(POOL_NATIVE if shares else _drain(data.context.processes)))
+    python = _busy_rate_per_s(phases.get(POOL_PYTHON))
+    worked = phases[POOL_PYTHON].tasks.working_processes() if POOL_PYTHON in phases else None
+    return {
+        "pool_processes": worked,
+        "pool_native_per_s": native,
+        "pool_python_per_s": python,
+        "pool_heavy_python_per_s": _busy_rate_per_s(phases.get(POOL_HEAVY)),
+        "gil_cost_ratio": ratio(native, python),
+        "slots_speedup_native": ratio(native, single),
+        "slots_speedup_python": ratio(python, single),
+    }
+
+
+def _light_measures(data: RunData) -> _Values:
+    values: _Values = {}
+    alone, beside = _light(data.phases.get(ALONE)), _light(data.phases.get(BESIDE))
+    values |= {
+        "light_alone_p50_ms": alone.p50_ms,
+        "light_alone_p99_ms": alone.p99_ms,
+        "light_alone_max_ms": alone.max_ms,
+        "mean_latency": beside.mean_ms,
+        "p50": beside.p50_ms,
+        "p95": beside.p95_ms,
+        "p99": beside.p99_ms,
+        "light_beside_max_ms": beside.max_ms,
+        "light_p50_added_ms": _difference(beside.p50_ms, alone.p50_ms),
+        "light_p99_added_ms": _difference(beside.p99_ms, alone.p99_ms),
+        "light_p99_ratio": ratio(beside.p99_ms, alone.p99_ms),
+    }
+    if phase := data.phases.get(BESIDE):
+        values["light_rate_offered_per_s"] = phase.tasks.offered_rate_per_s()
+        values["heavy_beside_service_p50_ms"] = summarise(phase.tasks.of_label(HEAVY_LABEL).service_ns()).p50_ms
+        values["heavy_overlap_share"] = _overlap_share(phase)
+    return values
+
+
+def _overlap_share(phase: PhaseData | None) -> float | None:
+    """Of the heavy tasks after the first; one that never ended is overlapped by the next."""
+    table = TaskTable.empty() if phase is None else phase.tasks.of_label(HEAVY_LABEL)
+    if len(table) < 2:
+        return None
+    before, after = table.finished_ns[:-1], table.due_ns[1:]
+    return float(((before == MISSING) | (after < before)).mean())
+
+
+def _light(phase: PhaseData | None) -> LatencySummary:
+    table = TaskTable.empty() if phase is None else phase.tasks.of_label(LIGHT_LABEL)
+    return summarise(table.end_to_end_ns())
+
+
+def _difference(value: float | None, less: float | None) -> float | None:
+    return None if value is None or less is None else value - less
+
+
+SCENARIO = CpuBound()

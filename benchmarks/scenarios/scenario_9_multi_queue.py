@@ -1,0 +1,296 @@
+"""Scenario 9: several queues on one worker: whether the urgent ones go first, who pays for it, and what a queue costs."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from benchmarks.devices.unlistened_lane import UnlistenedLane
+from benchmarks.flags import Flag, FlagCode
+from benchmarks.lanes import ended_share, inversions, longest_starvation_ns, overtaken
+from benchmarks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.percentiles import NS_PER_MS, LatencySummary, summarise
+from benchmarks.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
+from benchmarks.task_table import TaskTable
+from benchmarks.totals import TOTAL_COLUMNS, totals
+from tasks.contract import Variant
+
+CAPACITY, OVERLOAD, ONE_LANE, MANY_LANES = "capacity", "overload", "one_lane", "many_lanes"
+HIGH, NORMAL, LOW = "high", "normal", "low"
+LANE_SHARES = {HIGH: 0.1, NORMAL: 0.3, LOW: 0.6}
+"""The most urgent first. A lane's place is the label of its tasks."""
+UNLISTENED = "aside"
+
+_Values = dict[str, float | int | None]
+
+_FIGURES = {"mean": "mean", "p50": "median", "p95": "95th percentile", "p99": "99th percentile", "max": "greatest"}
+
+_COLUMNS: dict[str, str] = {
+    "task_count": "tasks offered in the overload, over all three lanes",
+    "total_time": "s from the first due task of the overload to the last end of a task",
+    "throughput": "tasks ended over total_time, 1/s",
+    "mean_latency": "mean end to end latency in the overload, over all lanes, ms, from the intended send time to the finish",
+    "p50": "median of the same, ms",
+    "p95": "95th percentile of the same, ms",
+    "p99": "99th percentile of the same, ms",
+    "memory_mb": "highest PSS of the worker's whole process tree, MB of 10^6 bytes",
+    "cpu_percent": "CPU of the worker's tree over the overload and its drain, 100 = one core",
+    "capacity_per_s": "tasks of the three lanes ended a second between 10 % and 90 % of a prefilled drain",
+    "offered_per_s": "tasks sent a second in the overload",
+    "offered_over_capacity_ratio": "offered_per_s over capacity_per_s",
+    "backlog_tasks": "tasks that had not started when the overload's last task was sent",
+    **{
+        f"{lane}_{figure}_ms": f"{words} of the end to end latency of the {lane} lane in the overload"
+        for lane in LANE_SHARES
+        for figure, words in _FIGURES.items()
+    },
+    **{
+        f"{lane}_{name}": f"{lane} lane: {words}"
+        for lane in LANE_SHARES
+        for name, words in {
+            "task_count": "tasks offered in the overload",
+            "ended_by_last_send_share": "share of its tasks that had ended when the overload's last task was sent",
+        }.items()
+    },
+    "low_over_high_ratio": "mean end to end latency of the low lane over that of the high lane",
+    "inversions": "tasks of the normal and low lanes that started while a task of a more urgent lane waited",
+    "inversion_share": "inversions over all starts of tasks of the normal and low lanes",
+    "high_overtaken_mean_tasks": "less urgent tasks that started while a high one waited, mean over the high tasks",
+    "high_overtaken_max_tasks": "the most of them that one high task had to let pass",
+    "low_starved_max_ms": "longest time in which low tasks waited and none started, while others did",
+    "unlistened_task_count": "tasks sent to a lane that the worker does not listen to",
+    "misrouted": "of these, how many the worker started or that were no longer waiting in their lane at the end",
+    "one_lane_drain_per_s": "empty tasks ended a second, 10 % to 90 % of a prefilled drain, by a worker of one lane",
+    "many_lanes_drain_per_s": "the same, spread evenly over all lanes of a worker that has many (size lanes)",
+    "many_lanes_drain_ratio": "many_lanes_drain_per_s over one_lane_drain_per_s",
+    "added_lane_us_per_task": "what every added lane adds to the time for a task at full speed",
+    "one_lane_worker_cpu_s_per_1000": "CPU seconds of the worker's tree for 1,000 tasks, one lane",
+    "many_lanes_worker_cpu_s_per_1000": "the same, many lanes",
+    "one_lane_redis_commands_per_task": "commands that Redis executed for a task, enqueued and drained, one lane",
+    "many_lanes_redis_commands_per_task": "the same, many lanes",
+    "added_lane_redis_commands_per_task": "what every added lane adds to the commands for a task",
+    "lanes_served_count": "lanes of the many whose tasks were all executed",
+    **TOTAL_COLUMNS,
+}
+
+_HIGHER = (
+    *("throughput", "capacity_per_s", "one_lane_drain_per_s", "many_lanes_drain_per_s", "many_lanes_drain_ratio"),
+    *(f"{lane}_ended_by_last_send_share" for lane in LANE_SHARES),
+)
+_LOWER = (
+    *("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb"),
+    *(name for name in _COLUMNS if name.endswith(("_ms", "_cpu_s_per_1000", "_redis_commands_per_task"))),
+    *("inversions", "inversion_share", "high_overtaken_mean_tasks", "high_overtaken_max_tasks", "added_lane_us_per_task"),
+    *("misrouted", "failed", "lost", "duplicated"),
+)
+_BETTER: dict[str, Direction] = {**dict.fromkeys(_HIGHER, "higher"), **dict.fromkeys(_LOWER, "lower")}
+
+
+def _sizes(capacity_tasks: int, overload_s: float, drain_tasks: int) -> dict[str, float | int]:
+    return {
+        "capacity_tasks": capacity_tasks,
+        "task_ms": 20,
+        "lane_slots": 2,
+        "overload_ratio": 1.5,
+        "overload_s": overload_s,
+        "drain_tasks": drain_tasks,
+        "lanes": 10,
+        "unlistened_tasks": 20,
+        "lanes_seed": 1,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class MultiQueue:
+    """Four phases. A worker of many lanes, three of which get tasks that sleep: ``capacity`` (prefilled) and ``overload`` (an
+    open loop at more than that); then empty tasks in all of them: ``many_lanes``. A worker of ``one_lane``, with empty tasks in
+    it, and beside it a lane with tasks that the worker must not touch."""
+
+    number: int = 9
+    name: str = "scenario_9_multi_queue"
+    title: str = "Multi-queue"
+    question: str = (
+        "Do urgent queues go first when there is more work than can be done, who pays for it, and what does a queue cost?"
+    )
+    headline: str = "high_mean_ms"
+    sizes: Mapping[str, Mapping[str, float | int]] = field(
+        default_factory=lambda: {
+            "quick": _sizes(capacity_tasks=40, overload_s=1.5, drain_tasks=300),
+            "standard": _sizes(capacity_tasks=400, overload_s=15, drain_tasks=3_000),
+            "full": _sizes(capacity_tasks=1_000, overload_s=60, drain_tasks=10_000),
+        }
+    )
+    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
+    summary: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "high_mean_ms": "high ms",
+            "normal_mean_ms": "normal ms",
+            "low_mean_ms": "low ms",
+            "inversion_share": "inverted",
+            "low_starved_max_ms": "starved ms",
+            "added_lane_us_per_task": "lane us",
+            "added_lane_redis_commands_per_task": "lane cmds",
+        }
+    )
+    shares: Mapping[str, str] = field(default_factory=dict)
+    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
+    facts: Sequence[str] = ()
+
+    def check(self, sizes: Mapping[str, float | int]) -> None:
+        """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
+        for name in self.sizes["quick"]:
+            if not sizes[name] > 0:
+                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
+        for name, least in {"overload_ratio": 1, "lanes": len(LANE_SHARES)}.items():
+            if not sizes[name] > least:
+                raise ValueError(f"size {name} of {self.name} must be above {least}, not {sizes[name]}")
+
+    def unsupported(self, variant: Variant) -> str | None:
+        """Variants whose worker cannot serve several queues by urgency."""
+        return variant.lacks.get("priorities")
+
+    def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
+        """The four phases: three with a worker of many lanes, then one with a worker of one."""
+        sizes = context.sizes
+        slots, seed = int(sizes["lane_slots"]), int(sizes["lanes_seed"])
+        task_s = sizes["task_ms"] / 1000
+        lanes = _lanes(int(sizes["lanes"]))
+        many = WorkerWish(processes=min(slots, context.processes), slots=slots, lanes=lanes, lanes_by_priority=True)
+        classes = (TaskClass("sleep", task_s, label, share, lane) for label, (lane, share) in enumerate(LANE_SHARES.items()))
+        tasks = Mix(tuple(classes), seed)
+        capacity = yield PhasePlan(CAPACITY, tasks, Prefilled(int(sizes["capacity_tasks"])), many)
+        capacity_per_s = capacity().tasks.drain_rate_per_s() or slots / task_s
+        load = Paced(sizes["overload_ratio"] * capacity_per_s, sizes["overload_s"], "poisson", seed)
+        yield PhasePlan(OVERLOAD, tasks, load, many)
+        drain = Prefilled(int(sizes["drain_tasks"]))
+        yield PhasePlan(MANY_LANES, _noops(lanes, seed), drain, many)
+        aside = UnlistenedLane(context.variant.name, UNLISTENED, int(sizes["unlistened_tasks"]))
+        yield PhasePlan(ONE_LANE, _noops(lanes[:1], seed), drain, replace(many, lanes=lanes[:1]), (aside,))
+
+    def measures(self, data: RunData) -> Measures:
+        """The measures of one run."""
+        values: _Values = dict.fromkeys(self.columns)
+        values["memory_mb"] = worker_memory(data).peak.pss_mb
+        if capacity := data.phases.get(CAPACITY):
+            values["capacity_per_s"] = capacity.tasks.drain_rate_per_s()
+        if overload := data.phases.get(OVERLOAD):
+            values |= _overload_measures(overload)
+            values["offered_over_capacity_ratio"] = _ratio(values["offered_per_s"], values["capacity_per_s"])
+        values |= _routing_measures(data.phases.get(ONE_LANE))
+        return {**values, **_lane_cost(data), **totals(data)}
+
+    def flags(self, data: RunData) -> Sequence[Flag]:
+        """Tasks executed by a worker that should not have them, and an overload that was none."""
+        flags: list[Flag] = []
+        routing = _routing_measures(data.phases.get(ONE_LANE))
+        if misrouted := routing.get("misrouted"):
+            flags.append(FlagCode.TASK_MISROUTED.flag(phase=ONE_LANE, count=misrouted, sent=routing["unlistened_task_count"]))
+        if (overload := data.phases.get(OVERLOAD)) and overload.account.ended:
+            backlog, slots = _backlog(overload.tasks), overload.record.worker.slots
+            if backlog <= slots:
+                flags.append(FlagCode.NOT_OVERLOADED.flag(phase=OVERLOAD, backlog=backlog, slots=slots))
+        return flags
+
+
+def _lanes(count: int) -> tuple[str, ...]:
+    """The three, and as many more as it takes."""
+    return (*LANE_SHARES, *(f"lane-{place}" for place in range(len(LANE_SHARES), count)))
+
+
+def _noops(lanes: Sequence[str], seed: int) -> Mix:
+    return Mix(tuple(TaskClass("noop", label=label, lane=lane) for label, lane in enumerate(lanes)), seed)
+
+
+def _backlog(table: TaskTable) -> int:
+    last_send_ns = int(table.acknowledged_ns.max(initial=0))
+    return int(((table.started_ns < 0) | (table.started_ns > last_send_ns)).sum())
+
+
+def _overload_measures(phase: PhaseData) -> _Values:
+    table, record = phase.tasks, phase.record
+    last_end_ns = table.last_end_ns()
+    if last_end_ns is None:
+        return {"task_count": phase.account.planned}
+    total_s = (last_end_ns - int(table.due_ns.min())) / NS_PER_S
+    cpu_s = record.after.worker.cpu_s - record.before.worker.cpu_s
+    overall = summarise(table.end_to_end_ns())
+    return {
+        "task_count": phase.account.planned,
+        "total_time": total_s,
+        "throughput": phase.account.ended / total_s,
+        "mean_latency": overall.mean_ms,
+        "p50": overall.p50_ms,
+        "p95": overall.p95_ms,
+        "p99": overall.p99_ms,
+        "cpu_percent": cpu_percent(cpu_s, (record.drained_ns - record.began_ns) / NS_PER_S),
+        "offered_per_s": table.offered_rate_per_s(),
+        "backlog_tasks": _backlog(table),
+        **_lane_measures(table),
+    }
+
+
+def _lane_measures(table: TaskTable) -> _Values:
+    lanes = {lane: table.of_label(label) for label, lane in enumerate(LANE_SHARES)}
+    last_send_ns = int(table.acknowledged_ns.max())
+    values: _Values = {}
+    for lane, tasks in lanes.items():
+        values |= _latencies(lane, summarise(tasks.end_to_end_ns()))
+        values[f"{lane}_task_count"] = len(tasks)
+        values[f"{lane}_ended_by_last_send_share"] = ended_share(tasks, last_send_ns)
+    high, normal, low = lanes.values()
+    inverted = inversions((high, normal, low))
+    passed = overtaken(high, (normal, low))
+    starved_ns = longest_starvation_ns(low, (high, normal))
+    return values | {
+        "low_over_high_ratio": _ratio(values["low_mean_ms"], values["high_mean_ms"]),
+        "inversions": inverted.inverted,
+        "inversion_share": inverted.share,
+        "high_overtaken_mean_tasks": float(passed.mean()) if len(passed) else None,
+        "high_overtaken_max_tasks": int(passed.max()) if len(passed) else None,
+        "low_starved_max_ms": None if starved_ns is None else starved_ns / NS_PER_MS,
+    }
+
+
+def _latencies(lane: str, summary: LatencySummary) -> _Values:
+    return {
+        f"{lane}_mean_ms": summary.mean_ms,
+        f"{lane}_p50_ms": summary.p50_ms,
+        f"{lane}_p95_ms": summary.p95_ms,
+        f"{lane}_p99_ms": summary.p99_ms,
+        f"{lane}_max_ms": summary.max_ms,
+    }
+
+
+def _routing_measures(phase: PhaseData | None) -> _Values:
+    reading = None if phase is None else phase.readings.get("unlistened_lane")
+    if reading is None or reading.empty:
+        return {}
+    sent, waiting, started = (int(reading[name].iloc[0]) for name in ("acknowledged", "waiting", "started"))
+    return {"unlistened_task_count": sent, "misrouted": max(sent - waiting, started)}
+
+
+def _lane_cost(data: RunData) -> _Values:
+    values: _Values = {}
+    for name in (ONE_LANE, MANY_LANES):
+        if phase := data.phases.get(name):
+            values[f"{name}_drain_per_s"] = phase.tasks.drain_rate_per_s()
+            values[f"{name}_worker_cpu_s_per_1000"] = cpu_per_1000(phase).worker_s
+            values[f"{name}_redis_commands_per_task"] = redis_cost(phase).commands_per_task
+    if many := data.phases.get(MANY_LANES):
+        lanes = [many.tasks.of_label(label) for label in range(int(data.context.sizes["lanes"]))]
+        values["lanes_served_count"] = sum(bool(len(lane)) and bool(lane.ended.all()) for lane in lanes)
+    added = data.context.sizes["lanes"] - 1
+    one_per_s, many_per_s = values.get(f"{ONE_LANE}_drain_per_s"), values.get(f"{MANY_LANES}_drain_per_s")
+    if one_per_s and many_per_s:
+        values["many_lanes_drain_ratio"] = many_per_s / one_per_s
+        values["added_lane_us_per_task"] = (1 / many_per_s - 1 / one_per_s) * 1e6 / added
+    one, ten = (values.get(f"{name}_redis_commands_per_task") for name in (ONE_LANE, MANY_LANES))
+    if one is not None and ten is not None:
+        values["added_lane_redis_commands_per_task"] = (ten - one) / added
+    return values
+
+
+def _ratio(numerator: float | None, denominator: float | None) -> float | None:
+    return numerator / denominator if numerator is not None and denominator else None
+
+
+SCENARIO = MultiQueue()

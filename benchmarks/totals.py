@@ -1,0 +1,31 @@
+"""What every scenario's row ends with: the books over all measured phases, and what disturbed the host meanwhile."""
+
+from collections.abc import Mapping
+
+from benchmarks.model import Measures, RunData
+from benchmarks.resources import host_marks, measured_phases, steal_share
+
+TOTAL_COLUMNS: Mapping[str, str] = {
+    "attempted": "tasks sent, over all measured phases, as are the next four",
+    "completed": "tasks that ended well",
+    "failed": "tasks that ended by raising",
+    "lost": "tasks acknowledged that never ended",
+    "duplicated": "tasks executed more often than their retries explain",
+    "steal_share": "share of the host's CPU time that its hypervisor withheld during the run",
+    "load_1min": "highest 1-minute load of the host at the marks of the run",
+}
+
+
+def totals(data: RunData) -> Measures:
+    """The measures of :data:`TOTAL_COLUMNS`; the warm-up is in none."""
+    accounts = [phase.account for phase in measured_phases(data)]
+    marks = host_marks(data)
+    return {
+        "attempted": sum(a.attempted for a in accounts),
+        "completed": sum(a.completed for a in accounts),
+        "failed": sum(a.failed for a in accounts),
+        "lost": sum(a.lost for a in accounts),
+        "duplicated": sum(a.duplicated for a in accounts),
+        "steal_share": steal_share(marks[0], marks[-1]) if marks else None,
+        "load_1min": max((mark.load_1min for mark in marks), default=None),
+    }

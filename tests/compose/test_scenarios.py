@@ -1,0 +1,55 @@
+"""Every scenario in containers, one run each on the control and a variant of every framework, as a user runs them."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.flags import FlagCode, Severity
+from benchmarks.scenarios import all_scenarios
+from tests.compose.conftest import Up
+from tests.compose.test_benchmark import run_benchmark
+
+pytestmark = pytest.mark.compose
+
+SCENARIOS = [scenario for scenario in all_scenarios().values() if scenario.number > 1]
+NOISE = {FlagCode.OFFERED_RATE_MISSED.code}
+"""What a busy machine may do to a run; the lab says so rather than hiding it."""
+
+
+@pytest.fixture(scope="module")
+def result(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run of each scenario but the first on one variant of each framework: the first by name."""
+    output = tmp_path_factory.mktemp("results")
+    frameworks = {framework: variant for variant, framework in sorted(up.lab.variants().items(), reverse=True)}
+    numbers = ",".join(str(scenario.number) for scenario in SCENARIOS)
+    chosen = ",".join(frameworks.values())
+    done = run_benchmark(output, "--scenario", numbers, "--variants", chosen, "--preset", "quick", "--max-runs", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output / "latest"
+
+
+def runs_of(result: Path, scenario: str) -> list[dict[str, Any]]:
+    return [json.loads((folder / "run.json").read_text()) for folder in sorted((result / "runs").glob(f"*_{scenario}_*"))]
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("scenario", [scenario.name for scenario in SCENARIOS])
+def test_every_row_is_valid_or_says_why_not(up: Up, result: Path, scenario: str) -> None:
+    with (result / f"{scenario}.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["framework"] for row in rows} == set(up.lab.variants().values())
+    for run in runs_of(result, scenario):
+        assert run["failure"] is None, run["failure"]
+        severe = {f["code"]: f["detail"] for f in run["flags"] if f["severity"] == Severity.INVALID}
+        assert set(severe) <= NOISE, f"{run['variant']}: {severe}"
+        excluded = [f["detail"] for f in run["flags"] if f["severity"] == Severity.EXCLUDED]
+        assert run["valid"] or severe or all(excluded)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_run_that_counts_has_its_headline(result: Path, scenario: Any) -> None:
+    for run in runs_of(result, scenario.name):
+        assert not run["valid"] or run["measures"][scenario.headline] is not None, run["variant"]

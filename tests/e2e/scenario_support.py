@@ -1,0 +1,59 @@
+"""Runs one scenario in a local lab, as the command line does, for tests of what comes out."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import cli
+from benchmarks.flags import FlagCode, is_valid
+from benchmarks.labs import Lab
+from benchmarks.model import RunResult
+from benchmarks.progress import PlainDisplay
+from benchmarks.results import ResultSet, StoredRun
+from benchmarks.scenarios import all_scenarios
+from benchmarks.suite import Entry, Suite, SuitePlan
+
+
+def run_scenario(
+    lab: Lab, root: Path, number: int, variants: Sequence[str], sizes: Mapping[str, float | int], *, slots: int = 2
+) -> ResultSet:
+    """One run of each variant, with the quick sizes but for those given. Returns the result set, which lies below ``root``."""
+    scenario = next(s for s in all_scenarios().values() if s.number == number)
+    plan = SuitePlan(
+        lab="local",
+        preset="quick",
+        scenarios=(scenario.name,),
+        entries=tuple(Entry(variant, variant) for variant in variants),
+        sizes=sizes,
+        runs=1,
+        max_runs=1,
+        processes=min(2, slots),
+        slots=slots,
+        track="normalised",
+        warmup_s=0.1,
+        run_timeout_s=120,
+        seed=1,
+    )
+    scenario.check(plan.sizes_of(scenario))
+    results = ResultSet.create(root, "test", cli._manifest(plan, [scenario], lab))
+    Suite(plan, [scenario], lab, results, PlainDisplay(Console(stderr=True))).execute()
+    results.finish("complete")
+    return results
+
+
+def stored(results: ResultSet, variant: str) -> StoredRun:
+    """The one run of a variant."""
+    (run,) = [s for s in results.stored_runs() if s.result.variant == variant]
+    return run
+
+
+def require_valid(results: ResultSet, but: Collection[FlagCode] = ()) -> Mapping[str, RunResult]:
+    """All rows by variant; each must be valid, or the first reason why it is not fails the test. Flags of ``but`` do not count:
+    those that a machine raises which has other things to do."""
+    rows = {row.variant: row for row in (s.result for s in results.stored_runs())}
+    for row in rows.values():
+        assert row.failure is None, f"{row.variant}: {row.failure}"
+        flags = [flag for flag in row.flags if flag.code not in but]
+        assert is_valid(flags), f"{row.variant}: {'; '.join(map(str, flags))}"
+    return rows
