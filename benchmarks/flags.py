@@ -204,8 +204,8 @@ class FlagCode(enum.Enum):
     RETRY_GIVEN_OUT_TWICE = _Meaning(
         Severity.WARNING,
         "{phase}: {count} tasks were given out twice after the wait for their retry, and {charges} payments were made twice",
-        "Two processes of the worker moved a task that was due at the same time: make what a task does safe to repeat, or have one "
-        "process.",
+        "Two processes of the worker moved a task that was due at the same time: make what a task does safe to repeat, or have "
+        "one process.",
     )
     PIPELINE_OVERLOADED = _Meaning(
         Severity.WARNING,

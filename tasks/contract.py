@@ -244,10 +244,10 @@ class SerializingFramework(Protocol):
 class WebPart:
     """A framework's part in a FastAPI application (``tasks.web_app``), as its documentation advises.
 
-    ``dispatch(queue, call)`` enqueues one task: a coroutine function is awaited by an ``async def`` endpoint, a plain one called
-    by a ``def`` endpoint, which FastAPI runs in its thread pool. ``wait`` enqueues one likewise, and returns when it has ended, by
-    the framework's own results; None where the variant lacks ``results``. ``lifespan`` is entered before the application serves
-    and left when it ends; None where the documentation has nothing there.
+    ``dispatch(queue, call)`` enqueues one task: a coroutine function is awaited by an ``async def`` endpoint, a plain one is
+    called by a ``def`` endpoint, which FastAPI runs in its thread pool. ``wait`` enqueues one likewise, and returns when it
+    has ended, by the framework's own results; None where the variant lacks ``results``. ``lifespan`` is entered before the
+    application serves and left when it ends; None where the documentation has nothing there.
     """
 
     dispatch: Callable[[str, TaskCall], Any]
