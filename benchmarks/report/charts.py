@@ -1,6 +1,7 @@
 """Which charts a scenario gets, declared as data: each kind says what it needs, and a scenario gets every kind whose needs its
 result meets. No kind knows a scenario or a framework by name."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -249,6 +250,39 @@ def knee_of(ramp: RampCurve) -> int | None:
     return last if 0 <= last < len(behind) - 1 else None
 
 
+_RATE_OF_PROCESSES = re.compile(r"\w+_(\d+)_process(?:es)?_per_s")
+"""A rate by the number of processes that it was reached with."""
+
+
+def _speed_up(data: ScenarioData) -> Iterator[Chart]:
+    matches = [match for name in data.analysis.columns if (match := _RATE_OF_PROCESSES.fullmatch(name))]
+    rates = {int(match[1]): match[0] for match in matches}
+    if 1 not in rates:
+        return
+    series = [found for variant in data.drawn() if (found := _speed_up_of(variant, rates))]
+    if not series:
+        return
+    yield Chart(
+        name="speed-up",
+        title="Speed-up by processes",
+        caption="The rate with so many processes over the rate with one, both means over the valid runs. Were every process "
+        "worth as much as the first, the speed-up would be the number of processes.",
+        panels=(
+            Panel(
+                "", Axis("processes", Scale.LINEAR, from_zero=True), Axis("speed-up", Scale.LINEAR, from_zero=True), tuple(series)
+            ),
+        ),
+    )
+
+
+def _speed_up_of(variant: VariantAnalysis, rates: Mapping[int, str]) -> Series | None:
+    means = {n: mean for n, name in sorted(rates.items()) if (mean := variant.measures[name].mean) is not None}
+    one = means.get(1)
+    if not one or len(means) < 2:
+        return None
+    return Series(variant.name, Shape.JOINED, np.array(list(means), float), np.array([mean / one for mean in means.values()]))
+
+
 _MEMORY = {"idle": "memory_idle_pss_mb", "peak": "memory_peak_pss_mb", "after": "memory_after_pss_mb"}
 _MEMORY_MARKS = {"idle": Mark("o", "circle-open"), "peak": Mark("|", "line-ns-open"), "after": Mark("x", "x-thin-open")}
 
@@ -344,6 +378,7 @@ def _timeline(variant: str, run: RunCurves) -> Chart:
                 spans=spans,
             )
             for title, x, y in rows
+            if len(x)
         ),
         stacked=True,
         only=variant,
@@ -355,6 +390,7 @@ CHART_KINDS = (
     ChartKind(TIMED_LOADS, frozenset(), _latency_percentiles),
     ChartKind(TIMED_LOADS, frozenset(), _cumulative),
     ChartKind(OPEN_LOOPS, frozenset(), _rate_latency),
+    ChartKind(frozenset(), frozenset(), _speed_up),
     ChartKind(frozenset(), frozenset(_MEMORY.values()), _memory),
     ChartKind(frozenset(), frozenset(), _heat_map),
     ChartKind(frozenset(), frozenset(), _timelines),

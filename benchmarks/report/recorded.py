@@ -236,8 +236,9 @@ def _timeline(
     step = max(1, -(-len(at_s) // TIMELINE_BINS))
     starts = np.arange(0, len(at_s), step)
     cpu_at_s, cpu_s = at_s[::step], cpu_s[::step]
-    elapsed_s = np.diff(cpu_at_s)
-    measurable = elapsed_s > 0
+    elapsed_s, used_s = np.diff(cpu_at_s), np.diff(cpu_s)
+    # Between two workers of a run the CPU time begins anew.
+    measurable = (elapsed_s > 0) & (used_s >= 0)
     return Timeline(
         time_s=(edges_s[1:] + edges_s[:-1]) / 2,
         queued=queued.mean(),
@@ -246,7 +247,7 @@ def _timeline(
         # The highest of each bin, so that no peak is lost.
         memory_mb=np.maximum.reduceat(memory_mb, starts) if len(starts) else memory_mb,
         cpu_time_s=((cpu_at_s[1:] + cpu_at_s[:-1]) / 2)[measurable],
-        cpu_percent=100 * np.diff(cpu_s)[measurable] / elapsed_s[measurable],
+        cpu_percent=100 * used_s[measurable] / elapsed_s[measurable],
         phases=tuple(
             PhaseSpan(
                 str(record["name"]),

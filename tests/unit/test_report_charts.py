@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.analysis.analyse import analyse
-from benchmarks.analysis.model import Analysis
+from benchmarks.analysis.model import Analysis, VariantAnalysis
 from benchmarks.report.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, tail_position
 from benchmarks.report.charts import ScenarioData, charts_of, scenario_data
 from benchmarks.report.interactive import figures
@@ -65,6 +65,39 @@ def test_a_kind_whose_load_or_measures_are_missing_is_left_out(good: ScenarioDat
     assert {"throughput", "memory", "heat-map"} <= set(closed)
     columns = {name: words for name, words in good.analysis.columns.items() if not name.startswith("memory_peak")}
     assert "memory" not in names(replace(good, analysis=replace(good.analysis, columns=columns)))
+
+
+def test_rates_by_number_of_processes_are_drawn_as_speed_up(good: ScenarioData) -> None:
+    rates = {"scale_1_process_per_s": 50.0, "scale_2_processes_per_s": 90.0, "scale_4_processes_per_s": None}
+
+    def measured(variant: VariantAnalysis) -> VariantAnalysis:
+        known = variant.measures["drain_per_s"]
+        added = {name: replace(known, measure=name, mean=mean) for name, mean in rates.items()}
+        return replace(variant, measures={**variant.measures, **added})
+
+    analysis = replace(
+        good.analysis,
+        columns={**good.analysis.columns, **dict.fromkeys(rates, "tasks/s")},
+        variants={name: measured(variant) for name, variant in good.analysis.variants.items()},
+    )
+    (chart,) = [chart for chart in charts_of(replace(good, analysis=analysis)) if chart.name == "speed-up"]
+    for series in chart.panels[0].series:
+        assert (series.x.tolist(), list(series.y)) == ([1, 2], [1, 1.8])
+    assert chart.variants() == [variant.name for variant in good.drawn()]
+
+
+def test_what_was_not_sampled_has_no_panel_in_a_timeline(good: ScenarioData) -> None:
+    nothing = np.empty(0)
+
+    def unsampled(run: RunCurves) -> RunCurves:
+        assert run.timeline is not None
+        timeline = replace(run.timeline, memory_time_s=nothing, memory_mb=nothing, cpu_time_s=nothing, cpu_percent=nothing)
+        return replace(run, timeline=timeline)
+
+    data = replace(good, curves={name: [unsampled(run) for run in runs] for name, runs in good.curves.items()})
+    timeline = next(chart for chart in charts_of(data) if chart.only is not None)
+    assert [panel.y.title for panel in timeline.panels] == ["tasks queued", "tasks in flight"]
+    assert draw(timeline, "t", LOOK)["svg"].startswith(b"<?xml")
 
 
 def test_a_variant_without_a_valid_run_is_in_no_chart(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What is kept of a run's raw data: the same as a reckoning task by task gives, and an error where it cannot be read."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,19 @@ def test_a_run_is_reduced_to_what_its_tables_say(stored: StoredRun) -> None:
     assert timeline.memory_mb.max() == stored.samples()["pss_bytes"].max() / 1e6
     assert [span.name for span in timeline.phases] == ["capacity", "bulk", "paced", "half"]
     assert all(span.begin_s < span.end_s for span in timeline.phases)
+
+
+def test_a_second_worker_of_a_run_takes_no_cpu_time_back(stored: StoredRun, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(stored.folder, folder)
+    samples = stored.samples()
+    samples.loc[len(samples) // 2 :, "cpu_s"] -= samples["cpu_s"].max()
+    samples.to_parquet(folder / "samples.parquet", index=False)
+    before, after = reduce_run(stored).timeline, reduce_run(replace(stored, folder=folder)).timeline
+    assert before is not None
+    assert after is not None
+    assert len(after.cpu_percent) == len(before.cpu_percent) - 1
+    assert after.cpu_percent.min() >= 0
 
 
 def test_it_does_not_matter_in_how_many_batches_a_run_is_read(stored: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
