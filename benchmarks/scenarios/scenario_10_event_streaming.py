@@ -11,17 +11,9 @@ from benchmarks.flags import Flag, FlagCode
 from benchmarks.loads import NS_PER_S, Paced, Prefilled, only
 from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
 from benchmarks.percentiles import summarise
-from benchmarks.resources import (
-    cpu_per_1000,
-    cpu_percent,
-    drain_cpu_s,
-    host_marks,
-    measured_phases,
-    redis_cost,
-    steal_share,
-    worker_memory,
-)
+from benchmarks.resources import cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
 from benchmarks.task_table import MISSING, Ints, TaskTable
+from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
 from tasks.events import Streamed
 
@@ -90,13 +82,7 @@ _COLUMNS: dict[str, str] = {
         }.items()
         for phase, when in _STREAMED.items()
     },
-    "attempted": "tasks sent, over all phases, as are the next four",
-    "completed": "tasks that ended well",
-    "failed": "tasks that ended by raising",
-    "lost": "tasks acknowledged that never ended",
-    "duplicated": "tasks executed more often than their retries explain",
-    "steal_share": "share of the host's CPU time that its hypervisor withheld during the run",
-    "load_1min": "highest 1-minute load of the host at the marks of the run",
+    **TOTAL_COLUMNS,
 }
 
 _HIGHER = ("throughput", *(name for name in _COLUMNS if name.endswith(("_drain_per_s", "_drain_share"))))
@@ -188,7 +174,7 @@ class EventStreaming:
             latency = summarise(paced.tasks.end_to_end_ns())
             values |= {"mean_latency": latency.mean_ms, "p50": latency.p50_ms, "p95": latency.p95_ms, "p99": latency.p99_ms}
         values["memory_mb"] = worker_memory(data).peak.pss_mb
-        return values | _totals(data)
+        return {**values, **totals(data)}
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """Events that were not emitted, lost, or of unknown tasks; and a slow subscriber that did not keep up."""
@@ -310,20 +296,6 @@ def _stream_measures(phase: PhaseData) -> _Values:
         summary = summarise(latencies_ns)
         values |= {f"{name}_{what}_p50_ms": summary.p50_ms, f"{name}_{what}_p99_ms": summary.p99_ms}
     return values
-
-
-def _totals(data: RunData) -> _Values:
-    accounts = [phase.account for phase in measured_phases(data)]
-    marks = host_marks(data)
-    return {
-        "attempted": sum(a.attempted for a in accounts),
-        "completed": sum(a.completed for a in accounts),
-        "failed": sum(a.failed for a in accounts),
-        "lost": sum(a.lost for a in accounts),
-        "duplicated": sum(a.duplicated for a in accounts),
-        "steal_share": steal_share(marks[0], marks[-1]) if marks else None,
-        "load_1min": max((mark.load_1min for mark in marks), default=None),
-    }
 
 
 SCENARIO = EventStreaming()
