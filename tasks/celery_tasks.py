@@ -89,9 +89,11 @@ STREAMED: Mapping[str, Streamed] = {
 PROBE, PROBE_INTERVAL_S = "lab-probe", 0.02
 """An event of the lab's own, by which a subscriber learns that it is subscribed; and how often it is sent until it arrives."""
 
-# Celery takes these variables over all that is said here, and the lab's server must win; its result backend must be off.
+# Celery takes these variables over all that is said to it: the lab's server must win, and results must be off, for with a backend
+# gevent and eventlet make one anew for every task, used or not. A backend class is the one thing that wins over the variable.
 os.environ[BROKER.variable] = database_url(BROKER)
-app = Celery("queuelab", broker=database_url(BROKER), backend="disabled://")
+app = Celery("queuelab", broker=database_url(BROKER))
+app.backend_cls = "disabled://"
 
 
 def _settings(track: str, *, by_priority: bool, connections: int = 0) -> dict[str, Any]:
