@@ -55,7 +55,7 @@ QUIET_S = 3.0
 MOST_PHASES = 255
 """The event log holds a phase's number in one byte."""
 STOP_GRACE_S = 20.0
-IDLE_STOP_GRACE_S = 1.0
+IDLE_STOP_GRACE_S = 0.5
 """For a worker whose tasks have all ended: killing it loses nothing, and some take over four seconds to end by themselves."""
 
 
