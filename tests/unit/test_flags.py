@@ -149,7 +149,7 @@ def _loaded(load: float, cores: int) -> RunData:
     return good_run(data=phases)
 
 
-@pytest.mark.parametrize(("load", "cores", "high"), [(7.5, 2, True), (6.5, 2, False), (7.5, 8, False), (9.0, 8, True)])
+@pytest.mark.parametrize(("load", "cores", "high"), [(8.5, 2, True), (7.5, 2, False), (8.5, 9, False), (9.5, 9, True)])
 def test_load_warns_only_beyond_the_cores_and_what_the_lab_itself_explains(load: float, cores: int, high: bool) -> None:
     assert codes(_loaded(load, cores)) == ([FlagCode.HOST_LOAD_HIGH] if high else [])
 
