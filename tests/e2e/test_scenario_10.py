@@ -69,8 +69,14 @@ def subscriptions(client: NodeClient, phase: int) -> int:
 
 
 def processes_of_subscribers() -> list[psutil.Process]:
-    mine = psutil.Process(os.getpid()).children(recursive=True)
-    return [p for p in mine if p.status() != psutil.STATUS_ZOMBIE and "tasks.subscriber" in p.cmdline()]
+    return [p for p in psutil.Process(os.getpid()).children(recursive=True) if is_subscriber(p)]
+
+
+def is_subscriber(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and "tasks.subscriber" in process.cmdline()
+    except psutil.NoSuchProcess:  # it ended meanwhile
+        return False
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
