@@ -9,10 +9,10 @@ from functools import partial
 
 from benchmarks import mock_api_capacity, node_steps
 from benchmarks.labs import Lab, LabError, control_of
-from benchmarks.loads import Prefilled, only
 from benchmarks.node_client import NodeClient
 from benchmarks.percentiles import NS_PER_MS
 from benchmarks.task_table import build_task_tables
+from tasks.loads import Prefilled, only
 from tasks.producing import ProduceOrder
 
 QUEUE = "lab-calibration"

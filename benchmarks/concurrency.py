@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.loads import NS_PER_S
 from benchmarks.task_table import MISSING, Ints, TaskTable
 from tasks.contract import Variant
+from tasks.loads import NS_PER_S
 
 
 def slots_in_reach(variant: Variant, asked: int, processes: int, most_processes: int) -> int:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.loads import Burst, Paced, Prefilled, Ramp, goes_through_web
 from benchmarks.model import PhaseData, RunData
 from benchmarks.resources import host_cores, host_marks, measured_phases, steal_share, throttled_s
 from benchmarks.statistics import coefficient_of_variation, runs_needed
+from tasks.loads import Burst, Paced, Prefilled, Ramp, goes_through_web
 
 OFFERED_RATE_SHORTFALL = 0.02
 STEAL_SHARE = 0.05

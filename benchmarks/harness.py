@@ -26,7 +26,6 @@ from benchmarks import node_steps, queueing
 from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import LabError, control_of
 from benchmarks.labs.local import BASE_ENVIRONMENT, CHECKOUT, LocalLab, environment_of, interpreter
-from benchmarks.loads import Paced, Prefilled, only
 from benchmarks.node_client import NodeClient
 from benchmarks.percentiles import summarise
 from benchmarks.runner import SAMPLE_INTERVAL_S
@@ -35,6 +34,7 @@ from infrastructure.event_log import EVENT_DTYPE
 from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import REDIS_URL_VARIABLE
 from tasks.events import EVENTS_DIR_VARIABLE, Kind, Outcome
+from tasks.loads import Paced, Prefilled, only
 from tasks.producing import ProduceOrder
 
 QUEUE = "lab-harness"

@@ -9,12 +9,12 @@ import pandas as pd
 
 from benchmarks.devices.mock_api import MOCK_API_LOG
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.loads import NS_PER_S
 from benchmarks.model import Measures, PhaseData, RunData
 from benchmarks.task_table import TaskTable
 from infrastructure.mock_api.behaviour import latency_ms, parse_behaviour
 from tasks.events import Outcome
 from tasks.http_work import Parameters, request_id
+from tasks.loads import NS_PER_S
 
 MOST_USED_SHARE = 0.8
 """Of what the mock API could serve; above it, requests wait for one another there."""

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from benchmarks.loads import Load, Mix, Tasks, only
+from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Variant
+from tasks.loads import Load, Mix, Tasks, only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,27 +52,6 @@ class HostReading:
     load_1min: float
     swapped_pages: int
     frequency_mhz: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TreeSample:
-    """A worker's whole process tree at one moment. ``cpu_s`` includes children that have ended. The cgroup's figures are None
-    where the node has no cgroup of its own."""
-
-    at_ns: int
-    rss_bytes: int
-    pss_bytes: int
-    uss_bytes: int
-    cpu_s: float
-    processes: int
-    threads: int
-    fds: int
-    voluntary_switches: int
-    involuntary_switches: int
-    cgroup_memory_bytes: int | None
-    cgroup_memory_peak_bytes: int | None
-    cgroup_cpu_s: float | None
-    cgroup_throttled_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +111,6 @@ class PhaseRecord:
         """Whether the worker was stopped with tasks in hand: tasks that are lost or doubled then are what the framework makes of
         it, and no fault of the run."""
         return self.start is not None and self.start.stop is not None
-
-
-@dataclass(frozen=True, slots=True)
-class StartTimes:
-    """How a worker started, as its node saw it (``infrastructure.agent.starting``)."""
-
-    spawned_ns: int
-    """Just before its first process was spawned."""
-    up_ns: int
-    """When the last of the processes that it had when connected was there."""
-    first_connected_ns: int
-    """When the first of its commands had a connection to Redis."""
-    connected_ns: int
-    """When each of them had one."""
-    processes: int
-    """How many it had then."""
-    read_bytes: int
-    """What these had had fetched from storage by then, rather than from the page cache."""
-    log_bytes: tuple[int, ...]
-    """How long the log of each command was when that was connected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Any, Literal, Self
 
 import httpx
 
-from benchmarks.model import Produced, StartTimes, StartWish, TreeSample
+from benchmarks.model import Produced, StartWish
 from infrastructure.event_log import Events, events_from_bytes
+from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Depth, Shape, Track, WorkerCommand, WorkerPlan
 from tasks.events import Kind
 from tasks.producing import ProduceOrder

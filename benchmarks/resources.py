@@ -6,8 +6,9 @@ Memory is in MB of 10^6 bytes. A figure whose denominator is 0 is None.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.loads import NS_PER_S
-from benchmarks.model import HostReading, PhaseData, RunData, TreeSample
+from benchmarks.model import HostReading, PhaseData, RunData
+from infrastructure.readings import TreeSample
+from tasks.loads import NS_PER_S
 
 BYTES_PER_MB = 1_000_000
 

@@ -32,8 +32,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.flags import Flag, group_flags
-from benchmarks.model import RunResult, TreeSample
+from benchmarks.model import RunResult
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe
+from infrastructure.readings import TreeSample
 
 FORMAT = "queuelab-result-set"
 FORMAT_VERSION = 1
@@ -83,7 +84,7 @@ class StoredRun:
         return _read_parquet(self.folder / f"{device}.parquet")
 
     def samples(self) -> pd.DataFrame:
-        """One row per sample of the worker's tree: the fields of :class:`benchmarks.model.TreeSample`."""
+        """One row per sample of the worker's tree: the fields of :class:`infrastructure.readings.TreeSample`."""
         return _read_parquet(self.folder / "samples.parquet")
 
 

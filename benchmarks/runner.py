@@ -15,7 +15,6 @@ import pandas as pd
 from benchmarks import clock, node_steps
 from benchmarks.accounting import account
 from benchmarks.labs import Lab
-from benchmarks.loads import Load, Mix, Prefilled, Tasks, count_of, goes_through_web, only, queue_name, tasks_in_a_unit
 from benchmarks.manifest import read_host
 from benchmarks.model import (
     Look,
@@ -29,10 +28,8 @@ from benchmarks.model import (
     RunData,
     Scenario,
     StartRecord,
-    StartTimes,
     StartWish,
     StopRecord,
-    TreeSample,
     WorkerRecord,
     WorkerWish,
 )
@@ -40,7 +37,9 @@ from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session, 
 from benchmarks.redis_server import RedisServer
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import Events
+from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Track, Variant, WorkerPlan
+from tasks.loads import Load, Mix, Prefilled, Tasks, count_of, goes_through_web, only, queue_name, tasks_in_a_unit
 from tasks.producing import ProduceOrder
 
 WARMUP_PHASE = 0

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from benchmarks import node_steps
 from benchmarks.labs import Lab
-from benchmarks.loads import Prefilled, only
 from benchmarks.node_client import NodeClient
 from benchmarks.runner import queue_of
 from tasks.contract import APPLICATION_DATABASE
+from tasks.loads import Prefilled, only
 from tasks.producing import ProduceOrder
 
 PROBES = 20

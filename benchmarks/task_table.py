@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.loads import NS_PER_S
 from infrastructure.event_log import Events
 from tasks.events import Kind, Outcome
+from tasks.loads import NS_PER_S
 
 Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int32]

@@ -35,7 +35,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeGuard, cast
 
-from benchmarks.loads import load_from, tasks_from
 from tasks.contract import (
     OPTIONAL_PATH_VARIABLE,
     AsyncProducer,
@@ -47,6 +46,7 @@ from tasks.contract import (
     database_url,
     load_framework,
 )
+from tasks.loads import load_from, tasks_from
 from tasks.producing import ProduceOrder, produce, produce_async
 from tasks.reading import ReadOrder, read_messages
 

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from benchmarks.loads import Chain, Load, Mix, Prefilled, TaskClass, Tasks, classes_of, queue_name, schedule_ns
 from tasks import pacing
 from tasks.contract import AsyncChainProducer, AsyncProducer, ChainProducer, Producer
+from tasks.loads import Chain, Load, Mix, Prefilled, TaskClass, Tasks, classes_of, queue_name, schedule_ns
 from tasks.workloads import WORKLOADS, TaskCall, recorder
 
 monotonic_ns = time.monotonic_ns

@@ -11,8 +11,8 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.loads import Prefilled, only
 from tasks.contract import Framework, load_framework
+from tasks.loads import Prefilled, only
 from tasks.producing import ProduceOrder, produce, produce_async
 from tasks.workloads import TaskCall, recorder
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.loads import Paced, Prefilled
 from benchmarks.model import PhaseRecord, RunResult
 from benchmarks.results import ResultSet, samples_frame
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.task_table import TaskTable, tasks_frame
 from tasks.events import Outcome
+from tasks.loads import Paced, Prefilled
 from tests.golden.make import manifest
 from tests.unit.made_up import S, good_run, phase_data, sample
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from benchmarks import node_steps
-from benchmarks.loads import Mix, Prefilled, TaskClass, queue_name
 from benchmarks.model import Places
 from benchmarks.node_client import NodeError
+from tasks.loads import Mix, Prefilled, TaskClass, queue_name
 from tasks.producing import ProduceOrder
 
 NO_RUN = 0

@@ -65,7 +65,7 @@ def _row(kind: str, report: WebReport) -> dict[str, str | float | None]:
 class WebSamples:
     """Samples of the application's process tree: its reading has one row for the begin of the phase, one for its end and those of
     a series between, with the columns ``at_ns``, ``rss_bytes``, ``pss_bytes``, ``uss_bytes``, ``cpu_s``, ``processes`` and
-    ``threads`` of :class:`benchmarks.model.TreeSample`."""
+    ``threads`` of :class:`infrastructure.readings.TreeSample`."""
 
     NAME: ClassVar = "web_samples"
 

@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.loads import NS_PER_S
 from benchmarks.percentiles import NS_PER_MS
 from benchmarks.resources import BYTES_PER_MB
 from benchmarks.results import ResultSetError, StoredRun
 from benchmarks.task_table import MISSING
 from tasks.events import Outcome
+from tasks.loads import NS_PER_S
 
 Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]

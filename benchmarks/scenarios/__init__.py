@@ -6,7 +6,7 @@ To add a scenario, write ``benchmarks/scenarios/scenario_N_NAME.py`` with a modu
 - ``name`` is the module's name, and result files are named after it; ``number`` is its N.
 - ``phases(context)`` yields what each run goes through, one phase after another, and gets for each a function that looks at it.
   The warm-up comes before it and is not the scenario's affair, but for the tasks that a ``WorkerWish`` names for it. Workers are
-  paused while a :class:`~benchmarks.loads.Prefilled` load is enqueued and let go when it is complete; every phase ends when all
+  paused while a :class:`~tasks.loads.Prefilled` load is enqueued and let go when it is complete; every phase ends when all
   its tasks have ended. A phase with a ``start`` begins with that of its worker, which is not warm then. ``context.sizes`` holds
   every name of a preset; ``check(sizes)`` has said before that they make sense.
 - ``unsupported(variant)`` says why a variant cannot run it, from what the framework's module declares that it lacks.

@@ -8,7 +8,6 @@ import pandas as pd
 
 from benchmarks.devices.subscribers import UNKNOWN, Emissions, Subscribers
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.loads import NS_PER_S, Paced, Prefilled, only
 from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
 from benchmarks.percentiles import summarise
 from benchmarks.resources import cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
@@ -16,6 +15,7 @@ from benchmarks.task_table import MISSING, Ints, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
 from tasks.events import Streamed
+from tasks.loads import NS_PER_S, Paced, Prefilled, only
 
 OFF, ON_0, ON_1, ON_5, ON_SLOW, PACED = "off", "on_0", "on_1", "on_5", "on_slow", "paced"
 FEW, MANY = 1, 5

@@ -8,13 +8,13 @@ import pandas as pd
 
 from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
 from benchmarks.flags import Flag, FlagCode, missed_rate
-from benchmarks.loads import NS_PER_S, Burst, Load, Mix, Paced, TaskClass
 from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
 from benchmarks.percentiles import summarise
 from benchmarks.resources import BYTES_PER_MB, cpu_percent, worker_memory
 from benchmarks.task_table import Ints, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
+from tasks.loads import NS_PER_S, Burst, Load, Mix, Paced, TaskClass
 
 NOTHING, THREADED, DISPATCH, BACKGROUND, WAIT = "nothing", "nothing_threaded", "dispatch", "background", "wait"
 ENDPOINTS = (NOTHING, THREADED, DISPATCH, BACKGROUND, WAIT)

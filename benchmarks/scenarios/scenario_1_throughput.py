@@ -4,7 +4,6 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.loads import NS_PER_S, Paced, Prefilled, only
 from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import LatencySummary, summarise
 from benchmarks.resources import (
@@ -17,6 +16,7 @@ from benchmarks.resources import (
 from benchmarks.task_table import Ints
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
+from tasks.loads import NS_PER_S, Paced, Prefilled, only
 
 CAPACITY, BULK, PACED, HALF = "capacity", "bulk", "paced", "half"
 TASKS = only("noop")

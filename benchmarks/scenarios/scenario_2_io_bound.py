@@ -8,7 +8,6 @@ import pandas as pd
 from benchmarks.concurrency import executing, slots_in_reach
 from benchmarks.devices.mock_api import MOCK_API_LOG
 from benchmarks.flags import Flag
-from benchmarks.loads import NS_PER_S, Prefilled, only
 from benchmarks.mock_api_books import (
     CAPACITY_FACT,
     MOCK_API_COLUMNS,
@@ -21,14 +20,16 @@ from benchmarks.mock_api_books import (
     phases_with_log,
     served,
 )
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, TreeSample, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
 from benchmarks.percentiles import summarise
 from benchmarks.resources import BYTES_PER_MB, cpu_percent, drain_cpu_s, worker_memory
 from benchmarks.scaling import ratio
 from benchmarks.task_table import MISSING
 from benchmarks.totals import TOTAL_COLUMNS, totals
+from infrastructure.readings import TreeSample
 from tasks.contract import Variant
 from tasks.http_work import Parameters
+from tasks.loads import NS_PER_S, Prefilled, only
 
 WORKLOAD = "http_get"
 SLOTS = (10, 50, 100, 200)

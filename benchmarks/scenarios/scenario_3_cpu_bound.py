@@ -4,7 +4,6 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
 from benchmarks.percentiles import LatencySummary, summarise
 from benchmarks.resources import cpu_percent, drain_cpu_s, worker_memory
@@ -12,6 +11,7 @@ from benchmarks.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_word
 from benchmarks.task_table import MISSING, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Execution, Variant
+from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 
 NATIVE, PYTHON = "pbkdf2", "pbkdf2_python"
 NATIVE_FACT, PYTHON_FACT = "pbkdf2_iterations_per_ms", "pbkdf2_python_iterations_per_ms"

@@ -10,7 +10,6 @@ import pandas as pd
 from benchmarks.concurrency import slots_in_reach
 from benchmarks.devices.mock_api import MOCK_API_LOG
 from benchmarks.flags import Flag
-from benchmarks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 from benchmarks.mock_api_books import (
     CAPACITY_FACT,
     MOCK_API_COLUMNS,
@@ -30,6 +29,7 @@ from benchmarks.task_table import MISSING, Ints, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
 from tasks.http_work import request_id
+from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 
 HTTP, CPU = "http_get", "pbkdf2"
 CPU_FACT = "pbkdf2_iterations_per_ms"

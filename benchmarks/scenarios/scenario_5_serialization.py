@@ -10,12 +10,12 @@ import pandas as pd
 from benchmarks.devices.messages import Message, Messages
 from benchmarks.devices.orders_seen import OrdersSeen
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
 from benchmarks.percentiles import summarise
 from benchmarks.resources import cpu_percent, measured_phases, redis_cost, worker_memory
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
+from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 
 NS_PER_US = 1_000
 US_PER_S = 1_000_000

@@ -9,7 +9,6 @@ import numpy as np
 from benchmarks.devices.ledger import Ledger
 from benchmarks.devices.mock_api import MockApiLog
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.loads import NS_PER_S, Chain, Mix, Paced, Prefilled, TaskClass
 from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
 from benchmarks.orders import (
     Discrepancy,
@@ -29,6 +28,7 @@ from benchmarks.task_table import Ints
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
 from tasks.events import Outcome
+from tasks.loads import NS_PER_S, Chain, Mix, Paced, Prefilled, TaskClass
 from tasks.order_work import ITEMS, STAGES, failure_of, order_of
 
 CAPACITY, ORDERS = "capacity", "orders"

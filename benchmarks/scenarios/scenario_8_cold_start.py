@@ -9,25 +9,14 @@ import pandas as pd
 from benchmarks.devices.bare_starts import BareStarts
 from benchmarks.devices.imports import Imports
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.loads import NS_PER_S, Burst, only
-from benchmarks.model import (
-    Direction,
-    Look,
-    Measures,
-    PhaseData,
-    PhasePlan,
-    RunContext,
-    RunData,
-    StartTimes,
-    StartWish,
-    StopRecord,
-    TreeSample,
-)
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, StartWish, StopRecord
 from benchmarks.percentiles import NS_PER_MS, LatencySummary, summarise
 from benchmarks.resources import BYTES_PER_MB, cpu_percent, measured_phases, worker_memory
 from benchmarks.task_table import MISSING, Bools, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
+from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Variant
+from tasks.loads import NS_PER_S, Burst, only
 
 STOP, WAITING, READY, IMPORTS = "stop", "waiting", "ready", "imports"
 BYTECODE_COLD, PAGE_CACHE_COLD = "bytecode-cold", "page-cache-cold"

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from benchmarks.devices.unlistened_lane import UnlistenedLane
 from benchmarks.flags import Flag, FlagCode
 from benchmarks.lanes import ended_share, inversions, longest_starvation_ns, overtaken
-from benchmarks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
 from benchmarks.percentiles import NS_PER_MS, LatencySummary, summarise
 from benchmarks.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
 from benchmarks.task_table import TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
+from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 
 CAPACITY, OVERLOAD, ONE_LANE, MANY_LANES = "capacity", "overload", "one_lane", "many_lanes"
 HIGH, NORMAL, LOW = "high", "normal", "low"

@@ -13,10 +13,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from benchmarks.model import TreeSample
 from infrastructure.agent.cgroup import NetworkReading
 from infrastructure.agent.counting import BUCKETS_S, EventTotals, HistogramReading
 from infrastructure.agent.requests import LabState
+from infrastructure.readings import TreeSample
 from tasks.contract import Depth
 
 _SENDS = ("ok", "failed")

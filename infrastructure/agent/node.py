@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks.model import StartTimes, TreeSample
 from infrastructure.agent.bridge import BridgeClient
 from infrastructure.agent.cgroup import read_network
 from infrastructure.agent.counting import EventReader
@@ -30,6 +29,7 @@ from infrastructure.agent.settings import AgentSettings
 from infrastructure.agent.starting import evict, watch_start
 from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState, child_environment
 from infrastructure.agent.web import WebApplication
+from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import OPTIONAL_PATH_VARIABLE, Depth, WorkerCommand
 
 CHECKOUT = Path(__file__).resolve().parents[2]

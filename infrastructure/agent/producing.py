@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.loads import Load, Paced, Ramp, load_from
 from infrastructure.agent.bridge import BridgeClient
 from infrastructure.agent.errors import BridgeError, NodeConflictError
+from tasks.loads import Load, Paced, Ramp, load_from
 
 
 class ProducerState(enum.StrEnum):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.model import TreeSample
 from infrastructure.agent.cgroup import NO_CGROUP, PROC_CGROUP, read_cgroup
+from infrastructure.readings import TreeSample
 
 _KIB = 1024
 _RECENT_S = 1.0

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.model import StartTimes
 from infrastructure.agent.errors import SupervisionError
+from infrastructure.readings import StartTimes
 
 CONNECT_LIMIT_S = 60.0
 _LOOK_AT_MOST_EVERY_S, _LOOK_AT_LEAST_EVERY_S = 0.002, 0.02

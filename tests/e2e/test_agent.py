@@ -17,10 +17,10 @@ import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.loads import Burst, Load, Paced, Prefilled, only
 from benchmarks.model import StartWish
 from benchmarks.node_client import NodeClient, NodeError, WorkerStatus
 from tasks.events import Kind, Outcome
+from tasks.loads import Burst, Load, Paced, Prefilled, only
 from tasks.producing import ProduceOrder
 from tests.e2e.agent_support import (
     LIMIT_S,

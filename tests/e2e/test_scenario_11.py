@@ -11,12 +11,12 @@ import redis
 from benchmarks import node_steps
 from benchmarks.flags import FlagCode
 from benchmarks.labs.local import LocalLab
-from benchmarks.loads import Burst, Mix, TaskClass
 from benchmarks.model import RunResult
 from benchmarks.node_client import NodeClient, NodeError
 from benchmarks.results import StoredRun
 from benchmarks.scenarios.scenario_11_fastapi import ENDPOINTS, WARM_WAITS
 from tasks.events import Outcome, Place
+from tasks.loads import Burst, Mix, TaskClass
 from tasks.producing import ProduceOrder
 from tests.e2e.agent_support import until
 from tests.e2e.scenario_support import require_valid, run_scenario, stored

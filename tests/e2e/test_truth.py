@@ -20,13 +20,13 @@ from benchmarks.flags import FlagCode
 from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import control_of
 from benchmarks.labs.local import LocalLab
-from benchmarks.loads import NS_PER_S, Paced, only
 from benchmarks.node_client import NodeClient
 from benchmarks.results import ResultSet
 from benchmarks.statistics import compare, holm
 from benchmarks.suite import Entry, order_of_round
 from benchmarks.task_table import TaskTable, build_task_tables
 from tasks.contract import framework_names
+from tasks.loads import NS_PER_S, Paced, only
 from tasks.producing import ProduceOrder
 from tests.e2e import contrived_tasks
 from tests.e2e.cli_support import SCENARIO, SMALL, Ended, LabCli, sizes

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.flags import FlagCode, is_valid, run_flags
-from benchmarks.loads import Load, Paced, Prefilled
 from benchmarks.manifest import describe_scenario
-from benchmarks.model import PhaseData, RunData, RunResult, TreeSample
+from benchmarks.model import PhaseData, RunData, RunResult
 from benchmarks.results import ResultSet, samples_frame
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.suite import Entry, SuitePlan
 from benchmarks.task_table import TaskTable, tasks_frame
+from infrastructure.readings import TreeSample
+from tasks.loads import Load, Paced, Prefilled
 from tests.golden import FOLDER
 from tests.unit.made_up import MS, Row, S, context, executed, phase_data, reading, sample, sent, worker
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.accounting import account
-from benchmarks.loads import Load, Paced, Prefilled, only
 from benchmarks.model import (
     HostReading,
     PhaseData,
@@ -16,13 +15,14 @@ from benchmarks.model import (
     RedisReading,
     RunContext,
     RunData,
-    TreeSample,
     WorkerRecord,
 )
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import EVENT_DTYPE, Events
+from infrastructure.readings import TreeSample
 from tasks.contract import Variant
 from tasks.events import Kind, Outcome
+from tasks.loads import Load, Paced, Prefilled, only
 
 MS = 1_000_000
 S = 1_000_000_000

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.model import TreeSample
 from infrastructure.agent.cgroup import NetworkReading
 from infrastructure.agent.counting import EventReader
 from infrastructure.agent.metrics import AgentScrape, ProducerScrape, Scrape, WorkerScrape, exposition
 from infrastructure.agent.requests import LabState
+from infrastructure.readings import TreeSample
 from tasks.contract import Depth
 from tasks.events import RECORD, Kind
 

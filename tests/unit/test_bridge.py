@@ -10,8 +10,8 @@ from typing import Any, Self
 import pytest
 import redis
 
-from benchmarks.loads import only
 from tasks.events import Kind
+from tasks.loads import only
 from tests.support import PATIENCE_S, child_environment, environment_python, events_in
 
 pytestmark = pytest.mark.e2e

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.flags import FEWEST_RUNS, Flag, FlagCode, Severity, group_flags, is_valid, run_flags
-from benchmarks.loads import Burst, Paced, Prefilled
 from benchmarks.model import Produced, RunData
+from tasks.loads import Burst, Paced, Prefilled
 from tests.unit.made_up import S, executed, finished, good_run, paced_rows, phase_data, prefilled_rows, reading, sent, started
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchmarks.loads import (
+from tasks.loads import (
     NS_PER_S,
     Burst,
     Chain,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from benchmarks.loads import Burst, Load, Paced, Prefilled, Ramp
 from infrastructure.agent.producing import offered_per_s
 from infrastructure.agent.sampling import SHARE_OF_A_CORE, Sampler
+from tasks.loads import Burst, Load, Paced, Prefilled, Ramp
 
 
 @pytest.mark.parametrize(

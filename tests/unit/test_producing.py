@@ -13,7 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.loads import (
+from infrastructure.event_log import Events
+from tasks import producing
+from tasks.contract import AsyncProducer, Producer
+from tasks.events import Kind, Outcome, Recorder
+from tasks.loads import (
     Burst,
     Chain,
     Load,
@@ -27,10 +31,6 @@ from benchmarks.loads import (
     only,
     schedule_ns,
 )
-from infrastructure.event_log import Events
-from tasks import producing
-from tasks.contract import AsyncProducer, Producer
-from tasks.events import Kind, Outcome, Recorder
 from tasks.producing import ProduceOrder, ProduceResult, produce, produce_async
 from tasks.workloads import TaskCall
 from tests.support import events_in, open_descriptors

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.loads import Prefilled
 from benchmarks.resources import (
     cpu_per_1000,
     cpu_percent,
@@ -16,6 +15,7 @@ from benchmarks.resources import (
     throttled_s,
     worker_memory,
 )
+from tasks.loads import Prefilled
 from tests.unit.made_up import S, good_run, phase_data, reading, sample
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.flags import FlagCode, run_flags
-from benchmarks.loads import Paced, Prefilled
 from benchmarks.model import PhaseData, PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
+from tasks.loads import Paced, Prefilled
 from tests.unit.made_up import MS, RUN, S, context, good_run, paced_rows, phase_data, prefilled_rows, sent
 
 QUICK = SCENARIO.sizes["quick"]

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.flags import FlagCode, is_valid, run_flags
-from benchmarks.loads import Paced, Prefilled
 from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
 from benchmarks.scenarios.scenario_10_event_streaming import SCENARIO
 from tasks.contract import Variant
 from tasks.events import Streamed
+from tasks.loads import Paced, Prefilled
 from tests.unit.made_up import MS, RUN, S, context, paced_rows, phase_data, prefilled_rows, reading, sample, worker
 
 QUICK = SCENARIO.sizes["quick"]

@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
 from benchmarks.flags import FlagCode, run_flags
-from benchmarks.loads import Burst, Load, Mix, Paced, TaskClass
 from benchmarks.model import ANY_WORKER, PhaseData, PhasePlan, Produced, RunData, Scenario, WorkerWish
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_11_fastapi import ENDPOINTS, SCENARIO, answered_per_s, holds
 from tasks.contract import Variant
+from tasks.loads import Burst, Load, Mix, Paced, TaskClass
 from tests.unit.made_up import MS, RUN, Row, S, context, finished, phase_data, sample, sent, started, table_of, worker
 
 QUICK = SCENARIO.sizes["quick"]

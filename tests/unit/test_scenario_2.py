@@ -10,13 +10,13 @@ import pytest
 from benchmarks.concurrency import executing, slots_in_reach
 from benchmarks.devices.mock_api import frame_of
 from benchmarks.flags import FlagCode
-from benchmarks.loads import Prefilled
 from benchmarks.mock_api_books import Balance, Served, asked_latencies_ms, balance, served
 from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_2_io_bound import SCENARIO, SLOTS
 from tasks.contract import Variant
 from tasks.http_work import Parameters
+from tasks.loads import Prefilled
 from tests.unit.made_up import MS, RUN, S, context, executed, phase_data, sample, sent, table_of, worker
 
 STANDARD = SCENARIO.sizes["standard"]

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from benchmarks.flags import FlagCode
-from benchmarks.loads import Mix, Paced, Prefilled
 from benchmarks.model import PhaseData, PhasePlan, RunContext, RunData, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_3_cpu_bound import HEAVY_LABEL, LIGHT_LABEL, SCENARIO, WARM
 from tasks.contract import Execution, Variant
+from tasks.loads import Mix, Paced, Prefilled
 from tests.unit.made_up import MS, Row, S, context, executed, good_run, phase_data, sample
 
 QUICK = SCENARIO.sizes["quick"]

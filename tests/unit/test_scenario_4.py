@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks.devices.mock_api import frame_of
 from benchmarks.flags import FlagCode
-from benchmarks.loads import Load, Mix, Paced, Prefilled
 from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_4_mixed import HEAVY, IO, LIGHT, SCENARIO
+from tasks.loads import Load, Mix, Paced, Prefilled
 from tests.unit.made_up import MS, RUN, S, context, phase_data, prefilled_rows, reading, sample, worker
 
 QUICK = SCENARIO.sizes["quick"]

@@ -10,11 +10,11 @@ import pytest
 from benchmarks.devices.messages import COLUMNS, Messages
 from benchmarks.devices.orders_seen import OrdersSeen
 from benchmarks.flags import FlagCode, is_valid
-from benchmarks.loads import Mix, Paced, Prefilled, count_of
 from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_5_serialization import CHANGE_LABEL, ORDER_LABELS, SCENARIO, Payload
 from tasks.contract import Variant
+from tasks.loads import Mix, Paced, Prefilled, count_of
 from tests.unit.made_up import (
     MS,
     Row,

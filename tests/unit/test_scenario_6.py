@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.flags import FlagCode, is_valid, run_flags
-from benchmarks.loads import Paced, Prefilled
 from benchmarks.model import ANY_WORKER, PhaseData, PhasePlan, RunData, Scenario, WorkerWish
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_6_scalability import (
@@ -21,6 +20,7 @@ from benchmarks.scenarios.scenario_6_scalability import (
     judge,
     steps_of,
 )
+from tasks.loads import Paced, Prefilled
 from tests.unit.made_up import MS, Row, S, context, executed, good_run, phase_data, prefilled_rows, sample, sent, worker
 
 QUICK = {**SCENARIO.sizes["quick"], "low_s": 1, "steps": 4, "step_s": 1}

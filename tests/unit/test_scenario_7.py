@@ -10,13 +10,13 @@ import pytest
 
 from benchmarks.devices.mock_api import frame_of
 from benchmarks.flags import FlagCode, Severity, run_flags
-from benchmarks.loads import Chain, Load, Paced, Prefilled
 from benchmarks.model import PhaseData, RunData, Scenario
 from benchmarks.orders import Orders, retry_delays_ns
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_7_real_world import CAPACITY, ORDERS, SCENARIO
 from tasks.contract import Variant
 from tasks.events import Outcome
+from tasks.loads import Chain, Load, Paced, Prefilled
 from tasks.order_work import ITEMS, MOST_OF_ONE, STAGES, failure_of, order_of, request_name
 from tests.unit.made_up import MS, RUN, Row, S, context, finished, phase_data, sample, sent, started, table_of, worker
 

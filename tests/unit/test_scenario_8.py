@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.flags import FlagCode, is_valid, run_flags
-from benchmarks.loads import Burst
-from benchmarks.model import PhaseData, RunContext, RunData, Scenario, StartRecord, StartTimes, StartWish, StopRecord
+from benchmarks.model import PhaseData, RunContext, RunData, Scenario, StartRecord, StartWish, StopRecord
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_8_cold_start import SCENARIO
+from infrastructure.readings import StartTimes
+from tasks.loads import Burst
 from tests.unit.made_up import MS, Row, S, executed, finished, good_run, phase_data, reading, sent, started
 
 QUICK = SCENARIO.sizes["quick"]

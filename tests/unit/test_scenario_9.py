@@ -10,12 +10,12 @@ import pytest
 
 from benchmarks.devices.unlistened_lane import NO_RUN, UnlistenedLane
 from benchmarks.flags import FlagCode, is_valid
-from benchmarks.loads import Load, Mix, Paced, Prefilled
 from benchmarks.model import PhaseData, PhasePlan, Places, Produced, RunData, Scenario
 from benchmarks.node_client import NodeError, PhaseCounts, ProducerStatus
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_9_multi_queue import SCENARIO
 from tasks.contract import Depth, Variant
+from tasks.loads import Load, Mix, Paced, Prefilled
 from tasks.producing import ProduceOrder
 from tests.unit.made_up import MS, Row, S, context, executed, good_run, phase_data, prefilled_rows, sample
 

@@ -1,0 +1,44 @@
+"""What a node agent reads of the processes that it supervises, as the runner gets it. Standard library only."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSample:
+    """A worker's whole process tree at one moment. ``cpu_s`` includes children that have ended. The cgroup's figures are None
+    where the node has no cgroup of its own."""
+
+    at_ns: int
+    rss_bytes: int
+    pss_bytes: int
+    uss_bytes: int
+    cpu_s: float
+    processes: int
+    threads: int
+    fds: int
+    voluntary_switches: int
+    involuntary_switches: int
+    cgroup_memory_bytes: int | None
+    cgroup_memory_peak_bytes: int | None
+    cgroup_cpu_s: float | None
+    cgroup_throttled_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimes:
+    """How a worker started, as its node saw it (``infrastructure.agent.starting``)."""
+
+    spawned_ns: int
+    """Just before its first process was spawned."""
+    up_ns: int
+    """When the last of the processes that it had when connected was there."""
+    first_connected_ns: int
+    """When the first of its commands had a connection to Redis."""
+    connected_ns: int
+    """When each of them had one."""
+    processes: int
+    """How many it had then."""
+    read_bytes: int
+    """What these had had fetched from storage by then, rather than from the page cache."""
+    log_bytes: tuple[int, ...]
+    """How long the log of each command was when that was connected."""
