@@ -30,6 +30,7 @@ from benchmarks.model import Scenario
 from benchmarks.monitoring.board import board_of
 from benchmarks.monitoring.prometheus import Prometheus
 from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
 from benchmarks.profiling import PROFILER, PROFILES, draw_memory, flame_graphs, memray_variables, nothing_beside, profiled
 from benchmarks.progress import display
 from benchmarks.redis_server import RedisServer
@@ -37,7 +38,7 @@ from benchmarks.report_commands import report_app
 from benchmarks.results import ResultSet, ResultSetError
 from benchmarks.scenarios import all_scenarios
 from benchmarks.settings import Settings, SettingsError, load_settings
-from benchmarks.suite import Entry, Suite, SuitePlan, parse_entries
+from benchmarks.suite import Suite
 from benchmarks.summary import print_summary
 from tasks.contract import Track
 

@@ -1,22 +1,11 @@
-"""How many slots a worker is asked for, and how many tasks it then had in execution at once. Pure arithmetic on events."""
+"""How many tasks a worker had in execution at once. Pure arithmetic on events."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.task_table import MISSING, Ints, TaskTable
-from tasks.contract import Variant
 from tasks.loads import NS_PER_S
-
-
-def slots_in_reach(variant: Variant, asked: int, processes: int, most_processes: int) -> int:
-    """The slots that a variant is asked for where ``asked`` are wanted over ``processes``: all of them, unless one of its
-    processes holds only so many. One that needs a process for every slot gets ``most_processes`` of them at most."""
-    if variant.slots_per_process is None:
-        return asked
-    if variant.slots_per_process == 1:
-        return min(asked, most_processes)
-    return min(asked, processes * variant.slots_per_process)
 
 
 @dataclass(frozen=True, slots=True)

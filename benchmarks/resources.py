@@ -6,6 +6,7 @@ Memory is in MB of 10^6 bytes. A figure whose denominator is 0 is None.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.arithmetic import ratio
 from benchmarks.model import HostReading, PhaseData, RunData
 from infrastructure.readings import TreeSample
 from tasks.loads import NS_PER_S
@@ -64,7 +65,7 @@ def host_marks(data: RunData) -> list[HostReading]:
 
 def steal_share(begin: HostReading, end: HostReading) -> float | None:
     """The share of the host's CPU time, over all cores and idle time included, that its hypervisor withheld."""
-    return _ratio(end.cpu_steal_s - begin.cpu_steal_s, end.cpu_total_s - begin.cpu_total_s)
+    return ratio(end.cpu_steal_s - begin.cpu_steal_s, end.cpu_total_s - begin.cpu_total_s)
 
 
 def host_cores(begin: HostReading, end: HostReading) -> int | None:
@@ -84,7 +85,7 @@ def throttled_s(data: RunData) -> float | None:
 
 def cpu_percent(cpu_s: float, elapsed_s: float | None) -> float | None:
     """CPU time as a percentage of one core."""
-    share = None if elapsed_s is None else _ratio(cpu_s, elapsed_s)
+    share = None if elapsed_s is None else ratio(cpu_s, elapsed_s)
     return None if share is None else 100 * share
 
 
@@ -97,9 +98,9 @@ def cpu_per_1000(phase: PhaseData) -> CpuPer1000:
     """CPU of a prefilled phase: the worker's over its drain, the producer's over its sending, Redis's over both."""
     record, ended = phase.record, phase.account.ended
     return CpuPer1000(
-        worker_s=_ratio(1000 * drain_cpu_s(phase), ended),
-        producer_s=_ratio(1000 * record.produced.cpu_s, phase.account.attempted),
-        redis_s=_ratio(1000 * (record.after.redis.cpu_s - record.before.redis.cpu_s), ended),
+        worker_s=ratio(1000 * drain_cpu_s(phase), ended),
+        producer_s=ratio(1000 * record.produced.cpu_s, phase.account.attempted),
+        redis_s=ratio(1000 * (record.after.redis.cpu_s - record.before.redis.cpu_s), ended),
     )
 
 
@@ -109,9 +110,9 @@ def redis_cost(phase: PhaseData) -> RedisCost:
     ended = phase.account.ended
     moved_bytes = after.input_bytes - before.input_bytes + after.output_bytes - before.output_bytes
     return RedisCost(
-        commands_per_task=_ratio(after.commands - before.commands, ended),
-        bytes_per_task=_ratio(moved_bytes, ended),
-        memory_bytes_per_queued_task=_ratio(filled.memory_bytes - before.memory_bytes, phase.account.acknowledged),
+        commands_per_task=ratio(after.commands - before.commands, ended),
+        bytes_per_task=ratio(moved_bytes, ended),
+        memory_bytes_per_queued_task=ratio(filled.memory_bytes - before.memory_bytes, phase.account.acknowledged),
     )
 
 
@@ -135,7 +136,3 @@ def _memory(sample: TreeSample) -> TreeMemory:
     return TreeMemory(
         pss_mb=sample.pss_bytes / BYTES_PER_MB, rss_mb=sample.rss_bytes / BYTES_PER_MB, uss_mb=sample.uss_bytes / BYTES_PER_MB
     )
-
-
-def _ratio(numerator: float, denominator: float) -> float | None:
-    return numerator / denominator if denominator > 0 else None

@@ -28,12 +28,11 @@ from benchmarks.model import (
     RunData,
     Scenario,
     StartRecord,
-    StartWish,
     StopRecord,
     WorkerRecord,
-    WorkerWish,
 )
 from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session, WorkerStatus
+from benchmarks.plan.wishes import StartWish, WorkerWish
 from benchmarks.redis_server import RedisServer
 from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import Events

@@ -1,9 +1,7 @@
 """A whole suite: which runs, in which order, how many, and what is kept of each. The order and the count are pure functions."""
 
-import random
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.calibration import CALIBRATIONS
@@ -11,64 +9,16 @@ from benchmarks.flags import FlagCode, Severity, exclusion, is_valid, run_flags
 from benchmarks.labs import Lab
 from benchmarks.model import RunResult, Scenario
 from benchmarks.monitoring.board import NO_BOARD, Board
+from benchmarks.plan.order import order_of_round
+from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.progress import Display
 from benchmarks.results import ResultSet, samples_frame
 from benchmarks.runner import RecordedRun, Runner, RunSpec
 from benchmarks.statistics import interval_narrow_enough
 from benchmarks.task_table import tasks_frame
-from tasks.contract import Track
 
-NAME = re.compile(r"[a-z0-9-]+")
 FAILURES_BEFORE_GIVING_UP = 2
 RUNS_FOR_AN_INTERVAL = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A variant as it is entered: under its own name, or under another (to compare it with itself, say)."""
-
-    name: str
-    variant: str
-
-
-@dataclass(frozen=True, slots=True)
-class SuitePlan:
-    """What was asked for; kept in the manifest, so that an interrupted suite resumes with the same."""
-
-    lab: str
-    preset: str
-    scenarios: tuple[str, ...]
-    entries: tuple[Entry, ...]
-    sizes: Mapping[str, float | int]
-    """Sizes set by the user, over those of the preset."""
-    runs: int
-    max_runs: int
-    processes: int
-    slots: int
-    track: Track
-    warmup_s: float
-    run_timeout_s: float
-    seed: int
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "SuitePlan":
-        """The plan among the settings of a manifest. Raises KeyError or TypeError where there is none."""
-        own = {field.name: data[field.name] for field in fields(cls)}
-        entries = tuple(Entry(**entry) for entry in data["entries"])
-        return cls(**{**own, "entries": entries, "scenarios": tuple(data["scenarios"])})
-
-    def sizes_of(self, scenario: Scenario) -> dict[str, float | int]:
-        """The sizes that the scenario runs with."""
-        preset = scenario.sizes[self.preset]
-        return {name: self.sizes.get(name, value) for name, value in preset.items()}
-
-
-def order_of_round(entries: Sequence[Entry], seed: int, scenario: str, repetition: int) -> list[Entry]:
-    """The entries in a random order that depends on nothing but these arguments, so that drift hits all alike and a resumed
-    suite goes on in the same order."""
-    shuffled = list(entries)
-    random.Random(f"{seed}/{scenario}/{repetition}").shuffle(shuffled)
-    return shuffled
 
 
 def wants_another_run(results: Sequence[RunResult], headline: str, runs: int, max_runs: int) -> bool:
@@ -238,25 +188,3 @@ def record_of(recorded: RecordedRun) -> dict[str, Any]:
         "phases": [] if data is None else [phase.record for phase in data.phases.values()],
         "accounts": {} if data is None else {name: phase.account for name, phase in data.phases.items()},
     }
-
-
-def parse_entries(text: str, known: Mapping[str, str]) -> tuple[Entry, ...]:
-    """Entries from ``a,b`` or ``name=variant,...``. Raises ValueError naming what is unknown or entered twice."""
-    entries = tuple(_parse_entries(text, known))
-    names = [e.name for e in entries]
-    twice = [e for e in entries if names.count(e.name) > 1]
-    if twice:
-        again = ", ".join(sorted({e.name for e in twice}))
-        raise ValueError(f"entered twice: {again}; give one of them another name, as in again={twice[0].variant}")
-    return entries
-
-
-def _parse_entries(text: str, known: Mapping[str, str]) -> Iterator[Entry]:
-    for item in (part.strip() for part in text.split(",")):
-        name, _, variant = item.partition("=")
-        variant = variant or name
-        if not NAME.fullmatch(name):
-            raise ValueError(f"{name!r} cannot name a variant: small letters, digits and hyphens only")
-        if variant not in known:
-            raise ValueError(f"no variant {variant!r}; there are: {', '.join(sorted(known))}")
-        yield Entry(name=name, variant=variant)

@@ -8,8 +8,9 @@ import pandas as pd
 
 from benchmarks.devices.subscribers import UNKNOWN, Emissions, Subscribers
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import summarise
+from benchmarks.plan.wishes import WorkerWish
 from benchmarks.resources import cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
 from benchmarks.task_table import MISSING, Ints, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from benchmarks.arithmetic import median, ratio
 from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
 from benchmarks.flags import Flag, FlagCode, missed_rate
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import summarise
+from benchmarks.plan.wishes import WorkerWish
 from benchmarks.resources import BYTES_PER_MB, cpu_percent, worker_memory
 from benchmarks.task_table import Ints, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
@@ -222,7 +224,7 @@ class FastApi:
             values |= _headline_measures(flat)
         for endpoint in SEARCHED:
             values |= _search_measures(data, endpoint)
-        values["dispatch_service_level_ratio"] = _ratio(
+        values["dispatch_service_level_ratio"] = ratio(
             values["dispatch_service_level_per_s"], values["nothing_service_level_per_s"]
         )
         return {**values, **_web_peaks(data), **totals(data)}
@@ -351,7 +353,7 @@ def _request_measures(table: TaskTable) -> _Values:
 
 
 def _compared(value: float | None, baseline: float | None) -> _Values:
-    return {"ms": None if value is None or baseline is None else value - baseline, "ratio": _ratio(value, baseline)}
+    return {"ms": None if value is None or baseline is None else value - baseline, "ratio": ratio(value, baseline)}
 
 
 def _calm_measures(calm: PhaseData) -> _Values:
@@ -400,7 +402,7 @@ def _search_measures(data: RunData, endpoint: str) -> _Values:
             f"{endpoint}_flat_out_per_s": answered_per_s(flat.tasks),
             f"{endpoint}_web_busy_percent": web_busy_percent(flat),
             f"{endpoint}_client_busy_percent": client_busy_percent(flat),
-            f"{endpoint}_web_cpu_s_per_1000": _ratio(None if web_cpu_s is None else 1000 * web_cpu_s, flat.account.acknowledged),
+            f"{endpoint}_web_cpu_s_per_1000": ratio(None if web_cpu_s is None else 1000 * web_cpu_s, flat.account.acknowledged),
         }
     held = [step for step in _steps(data, endpoint) if holds(step, data.context.sizes["limit_ms"])]
     if held:
@@ -414,24 +416,19 @@ def _start_measures(starts: "pd.DataFrame | None") -> _Values:
     if starts is None or starts.empty:
         return {}
     whole, bare = starts[starts["kind"] == WHOLE], starts[starts["kind"] == BARE]
-    startup_ms, bare_ms = _median(whole["ready_ms"]), _median(bare["ready_ms"])
+    startup_ms, bare_ms = median(whole["ready_ms"]), median(bare["ready_ms"])
     return {
         "start_count": len(whole),
         "startup_ms": startup_ms,
-        "startup_import_ms": _median(whole["import_ms"]),
-        "startup_lifespan_ms": _median(whole["lifespan_ms"]),
+        "startup_import_ms": median(whole["import_ms"]),
+        "startup_lifespan_ms": median(whole["lifespan_ms"]),
         "startup_added_ms": _compared(startup_ms, bare_ms)["ms"],
         "startup_bare_ms": bare_ms,
-        "startup_cpu_ms": _median(whole["cpu_ms"]),
-        "startup_bare_cpu_ms": _median(bare["cpu_ms"]),
-        "web_memory_bare_mb": _median(bare["pss_mb"]),
-        "web_memory_ready_mb": _median(whole["pss_mb"]),
+        "startup_cpu_ms": median(whole["cpu_ms"]),
+        "startup_bare_cpu_ms": median(bare["cpu_ms"]),
+        "web_memory_bare_mb": median(bare["pss_mb"]),
+        "web_memory_ready_mb": median(whole["pss_mb"]),
     }
-
-
-def _median(values: "pd.Series[float]") -> float | None:
-    known = values.dropna()
-    return float(known.median()) if len(known) else None
 
 
 def _web_peaks(data: RunData) -> _Values:
@@ -442,10 +439,6 @@ def _web_peaks(data: RunData) -> _Values:
         "web_memory_peak_mb": max(int(s["pss_bytes"].max()) for s in samples) / BYTES_PER_MB,
         "web_threads_peak": max(int(s["threads"].max()) for s in samples),
     }
-
-
-def _ratio(numerator: float | None, denominator: float | None) -> float | None:
-    return numerator / denominator if numerator is not None and denominator else None
 
 
 SCENARIO = FastApi()

@@ -3,11 +3,13 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.arithmetic import difference, ratio, speedups
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import LatencySummary, summarise
+from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
+from benchmarks.plan.wishes import WorkerWish
 from benchmarks.resources import cpu_percent, drain_cpu_s, worker_memory
-from benchmarks.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words, ratio, speedups
 from benchmarks.task_table import MISSING, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Execution, Variant
@@ -322,8 +324,8 @@ def _light_measures(data: RunData) -> _Values:
         "p95": beside.p95_ms,
         "p99": beside.p99_ms,
         "light_beside_max_ms": beside.max_ms,
-        "light_p50_added_ms": _difference(beside.p50_ms, alone.p50_ms),
-        "light_p99_added_ms": _difference(beside.p99_ms, alone.p99_ms),
+        "light_p50_added_ms": difference(beside.p50_ms, alone.p50_ms),
+        "light_p99_added_ms": difference(beside.p99_ms, alone.p99_ms),
         "light_p99_ratio": ratio(beside.p99_ms, alone.p99_ms),
     }
     if phase := data.phases.get(BESIDE):
@@ -345,10 +347,6 @@ def _overlap_share(phase: PhaseData | None) -> float | None:
 def _light(phase: PhaseData | None) -> LatencySummary:
     table = TaskTable.empty() if phase is None else phase.tasks.of_label(LIGHT_LABEL)
     return summarise(table.end_to_end_ns())
-
-
-def _difference(value: float | None, less: float | None) -> float | None:
-    return None if value is None or less is None else value - less
 
 
 SCENARIO = CpuBound()

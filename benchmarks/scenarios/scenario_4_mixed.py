@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from benchmarks.concurrency import slots_in_reach
+from benchmarks.arithmetic import ratio
 from benchmarks.devices.mock_api import MOCK_API_LOG
 from benchmarks.flags import Flag
 from benchmarks.mock_api_books import (
@@ -21,10 +21,11 @@ from benchmarks.mock_api_books import (
     phases_with_log,
     served,
 )
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import summarise
+from benchmarks.plan.scaling import slots_in_reach
+from benchmarks.plan.wishes import WorkerWish
 from benchmarks.resources import cpu_percent, drain_cpu_s, worker_memory
-from benchmarks.scaling import ratio
 from benchmarks.task_table import MISSING, Ints, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant

@@ -7,11 +7,13 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from benchmarks.arithmetic import difference, median
 from benchmarks.devices.messages import Message, Messages
 from benchmarks.devices.orders_seen import OrdersSeen
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import summarise
+from benchmarks.plan.wishes import WorkerWish
 from benchmarks.resources import cpu_percent, measured_phases, redis_cost, worker_memory
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
@@ -383,11 +385,7 @@ def _read(messages: pd.DataFrame | None, serializer: str, kind: str, size_bytes:
     if messages is None:
         return None
     chosen = (messages["serializer"] == serializer) & (messages["kind"] == kind) & (messages["size_bytes"] == size_bytes)
-    return _median(messages.loc[chosen, figure].to_numpy(float))
-
-
-def _median(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> float | None:
-    return float(np.median(values)) if len(values) else None
+    return median(messages.loc[chosen, figure].to_numpy(float))
 
 
 def _figure(data: RunData, messages: pd.DataFrame | None, serializer: str, payload: Payload, figure: str) -> float | None:
@@ -400,7 +398,7 @@ def _figure(data: RunData, messages: pd.DataFrame | None, serializer: str, paylo
         return None
     cost = redis_cost(filled)
     if figure == "enqueue_us":
-        return _median(filled.tasks.send_ns() / NS_PER_US)
+        return median(filled.tasks.send_ns() / NS_PER_US)
     return cost.bytes_per_task if figure == "wire_bytes" else cost.memory_bytes_per_queued_task
 
 
@@ -434,7 +432,7 @@ def _order_measures(data: RunData, messages: pd.DataFrame | None) -> _Values:
     for way in WAYS:
         serializer = variant.model_serializer if way == "model" else _default(variant)
         whole[way] = _read(messages, serializer, way, 0, "message_bytes")
-        added[way] = _difference(whole[way], _read(messages, serializer, NOTHING, 0, "message_bytes"))
+        added[way] = difference(whole[way], _read(messages, serializer, NOTHING, 0, "message_bytes"))
         values[f"orm_{way}_message_bytes"] = whole[way]
         values[f"orm_{way}_decode_us"] = _read(messages, serializer, way, 0, "decode_us")
         values[f"orm_{way}_end_to_end_ms"] = _end_to_end_ms(data, serializer, ORDER_LABELS[way])
@@ -445,10 +443,6 @@ def _order_measures(data: RunData, messages: pd.DataFrame | None) -> _Values:
         "orm_message_reduction_share": _reduction(whole["model"], whole["dict"]),
         "orm_changed_count": sum(len(_changed(frame)) for frame in seen) if seen else None,
     }
-
-
-def _difference(value: float | None, less: float | None) -> float | None:
-    return None if value is None or less is None else value - less
 
 
 def _reduction(value: float | None, against: float | None) -> float | None:

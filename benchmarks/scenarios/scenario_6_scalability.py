@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.arithmetic import ratio, speedups
 from benchmarks.backlog import highest_depth, mean_depth
 from benchmarks.flags import Flag, FlagCode, missed_rate
-from benchmarks.model import ANY_WORKER, Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import summarise
+from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
+from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.resources import BYTES_PER_MB, cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
-from benchmarks.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words, ratio, speedups
 from benchmarks.totals import TOTAL_COLUMNS, totals
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Paced, Prefilled, only

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.devices.ledger import Ledger
 from benchmarks.devices.mock_api import MockApiLog
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.orders import (
     Discrepancy,
     Orders,
@@ -23,6 +23,7 @@ from benchmarks.orders import (
     total,
 )
 from benchmarks.percentiles import LatencySummary, summarise
+from benchmarks.plan.wishes import WorkerWish
 from benchmarks.resources import cpu_percent, drain_cpu_s, worker_memory
 from benchmarks.task_table import Ints
 from benchmarks.totals import TOTAL_COLUMNS, totals

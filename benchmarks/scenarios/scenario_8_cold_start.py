@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from benchmarks.arithmetic import median
 from benchmarks.devices.bare_starts import BareStarts
 from benchmarks.devices.imports import Imports
 from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, StartWish, StopRecord
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, StopRecord
 from benchmarks.percentiles import NS_PER_MS, LatencySummary, summarise
+from benchmarks.plan.wishes import StartWish
 from benchmarks.resources import BYTES_PER_MB, cpu_percent, measured_phases, worker_memory
 from benchmarks.task_table import MISSING, Bools, TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
@@ -262,11 +264,6 @@ def _median_ms(durations_ns: Iterable[int | None]) -> float | None:
     return _summary(durations_ns).p50_ms
 
 
-def _median(values: Iterable[float]) -> float | None:
-    known = list(values)
-    return float(np.median(known)) if known else None
-
-
 def _figures(name: str, durations_ns: Iterable[int | None]) -> _Values:
     summary = _summary(durations_ns)
     figures = zip(_FIGURES, (summary.p50_ms, summary.p95_ms, summary.max_ms), strict=True)
@@ -297,7 +294,7 @@ def _ready_measures(ready: Sequence[_Start]) -> _Values:
     elapsed_s = sum(start.ready.at_ns - start.times.spawned_ns for start in ready) / NS_PER_S
     return {
         "cpu_percent": cpu_percent(sum(cpu_s), elapsed_s),
-        "start_cpu_s": _median(cpu_s),
+        "start_cpu_s": median(cpu_s),
         "memory_ready_pss_mb": _median_mb(ready, lambda start: start.ready.pss_bytes),
         "memory_ready_rss_mb": _median_mb(ready, lambda start: start.ready.rss_bytes),
         "memory_ready_uss_mb": _median_mb(ready, lambda start: start.ready.uss_bytes),
@@ -305,7 +302,7 @@ def _ready_measures(ready: Sequence[_Start]) -> _Values:
 
 
 def _median_mb(starts: Sequence[_Start], of: Callable[[_Start], int]) -> float | None:
-    return _median(of(start) / BYTES_PER_MB for start in starts)
+    return median(of(start) / BYTES_PER_MB for start in starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,16 +318,16 @@ class _Imports:
 
 def _import_measures(starts: Sequence[_Start]) -> _Values:
     bare = [start.phase.readings["bare_starts"] for start in starts if "bare_starts" in start.phase.readings]
-    bare_ms = _median(1000 * took_s for frame in bare for took_s in frame["took_s"])
+    bare_ms = median(1000 * took_s for frame in bare for took_s in frame["took_s"])
     split = [_imports_of(start, start.phase.readings["imports"]) for start in starts if "imports" in start.phase.readings]
     return {
         "interpreter_ms": bare_ms,
-        "import_ms": _median(s.own_ms for s in split),
-        "import_interpreter_ms": _median(s.interpreter_ms for s in split),
-        "import_rest_ms": _median(s.startup_ms - s.interpreter_ms - s.own_ms for s in split),
-        "import_startup_ms": _median(s.startup_ms for s in split),
+        "import_ms": median(s.own_ms for s in split),
+        "import_interpreter_ms": median(s.interpreter_ms for s in split),
+        "import_rest_ms": median(s.startup_ms - s.interpreter_ms - s.own_ms for s in split),
+        "import_startup_ms": median(s.startup_ms for s in split),
         "import_modules": max((s.modules for s in split), default=None),
-        "import_first_task_ms": _median(s.later_ms for s in split),
+        "import_first_task_ms": median(s.later_ms for s in split),
     }
 
 
@@ -365,7 +362,7 @@ def _were_cold(starts: Sequence[_Start]) -> bool:
 def _page_cache_measures(starts: Sequence[_Start]) -> _Values:
     if not _were_cold(starts):
         return {}
-    read_mb = _median(start.times.read_bytes / BYTES_PER_MB for start in starts)
+    read_mb = median(start.times.read_bytes / BYTES_PER_MB for start in starts)
     return {**_cold_measures("page_cache_cold", starts), "page_cache_cold_read_mb": read_mb}
 
 
@@ -398,7 +395,7 @@ def _stop_measures(starts: Sequence[_Start]) -> _Values:
         return {}
     in_hand = [_in_hand(start.phase.tasks, stop) for start, stop in stops]
     return {
-        "stop_ms": _median(1000 * stop.took_s for _, stop in stops),
+        "stop_ms": median(1000 * stop.took_s for _, stop in stops),
         "stop_graceful_share": sum(stop.graceful for _, stop in stops) / len(stops),
         "stop_in_hand_tasks": sum(i.in_hand for i in in_hand),
         "stop_finished_in_hand_tasks": sum(i.finished for i in in_hand),

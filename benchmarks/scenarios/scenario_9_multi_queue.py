@@ -3,11 +3,13 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from benchmarks.arithmetic import ratio
 from benchmarks.devices.unlistened_lane import UnlistenedLane
 from benchmarks.flags import Flag, FlagCode
 from benchmarks.lanes import ended_share, inversions, longest_starvation_ns, overtaken
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, WorkerWish
+from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
 from benchmarks.percentiles import NS_PER_MS, LatencySummary, summarise
+from benchmarks.plan.wishes import WorkerWish
 from benchmarks.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
 from benchmarks.task_table import TaskTable
 from benchmarks.totals import TOTAL_COLUMNS, totals
@@ -174,7 +176,7 @@ class MultiQueue:
             values["capacity_per_s"] = capacity.tasks.drain_rate_per_s()
         if overload := data.phases.get(OVERLOAD):
             values |= _overload_measures(overload)
-            values["offered_over_capacity_ratio"] = _ratio(values["offered_per_s"], values["capacity_per_s"])
+            values["offered_over_capacity_ratio"] = ratio(values["offered_per_s"], values["capacity_per_s"])
         values |= _routing_measures(data.phases.get(ONE_LANE))
         return {**values, **_lane_cost(data), **totals(data)}
 
@@ -241,7 +243,7 @@ def _lane_measures(table: TaskTable) -> _Values:
     passed = overtaken(high, (normal, low))
     starved_ns = longest_starvation_ns(low, (high, normal))
     return values | {
-        "low_over_high_ratio": _ratio(values["low_mean_ms"], values["high_mean_ms"]),
+        "low_over_high_ratio": ratio(values["low_mean_ms"], values["high_mean_ms"]),
         "inversions": inverted.inverted,
         "inversion_share": inverted.share,
         "high_overtaken_mean_tasks": float(passed.mean()) if len(passed) else None,
@@ -287,10 +289,6 @@ def _lane_cost(data: RunData) -> _Values:
     if one is not None and ten is not None:
         values["added_lane_redis_commands_per_task"] = (ten - one) / added
     return values
-
-
-def _ratio(numerator: float | None, denominator: float | None) -> float | None:
-    return numerator / denominator if numerator is not None and denominator else None
 
 
 SCENARIO = MultiQueue()

@@ -9,10 +9,11 @@ from benchmarks import cli
 from benchmarks.flags import FlagCode, is_valid
 from benchmarks.labs import Lab
 from benchmarks.model import RunResult
+from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.progress import PlainDisplay
 from benchmarks.results import ResultSet, StoredRun
 from benchmarks.scenarios import all_scenarios
-from benchmarks.suite import Entry, Suite, SuitePlan
+from benchmarks.suite import Suite
 
 
 def run_scenario(

@@ -17,8 +17,8 @@ import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.model import StartWish
 from benchmarks.node_client import NodeClient, NodeError, WorkerStatus
+from benchmarks.plan.wishes import StartWish
 from tasks.events import Kind, Outcome
 from tasks.loads import Burst, Load, Paced, Prefilled, only
 from tasks.producing import ProduceOrder

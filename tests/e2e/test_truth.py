@@ -21,9 +21,10 @@ from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import control_of
 from benchmarks.labs.local import LocalLab
 from benchmarks.node_client import NodeClient
+from benchmarks.plan.order import order_of_round
+from benchmarks.plan.suite_plan import Entry
 from benchmarks.results import ResultSet
 from benchmarks.statistics import compare, holm
-from benchmarks.suite import Entry, order_of_round
 from benchmarks.task_table import TaskTable, build_task_tables
 from tasks.contract import framework_names
 from tasks.loads import NS_PER_S, Paced, only

@@ -14,9 +14,9 @@ import numpy as np
 from benchmarks.flags import FlagCode, is_valid, run_flags
 from benchmarks.manifest import describe_scenario
 from benchmarks.model import PhaseData, RunData, RunResult
+from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.results import ResultSet, samples_frame
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
-from benchmarks.suite import Entry, SuitePlan
 from benchmarks.task_table import TaskTable, tasks_frame
 from infrastructure.readings import TreeSample
 from tasks.loads import Load, Paced, Prefilled

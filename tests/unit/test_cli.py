@@ -279,8 +279,8 @@ def test_a_plan_from_another_version_is_refused(run: Run, tmp_path: Path) -> Non
 def test_a_set_begun_with_variants_that_are_gone_is_refused_and_left_alone(run: Run, tmp_path: Path) -> None:
     from dataclasses import asdict, replace
 
+    from benchmarks.plan.suite_plan import Entry
     from benchmarks.results import ResultSet
-    from benchmarks.suite import Entry
     from tests.unit.test_results import gathered
     from tests.unit.test_suite import PLAN
 

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
 from benchmarks.flags import FlagCode, run_flags
-from benchmarks.model import ANY_WORKER, PhaseData, PhasePlan, Produced, RunData, Scenario, WorkerWish
+from benchmarks.model import PhaseData, PhasePlan, Produced, RunData, Scenario
+from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_11_fastapi import ENDPOINTS, SCENARIO, answered_per_s, holds
 from tasks.contract import Variant

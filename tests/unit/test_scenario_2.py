@@ -7,11 +7,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from benchmarks.concurrency import executing, slots_in_reach
+from benchmarks.concurrency import executing
 from benchmarks.devices.mock_api import frame_of
 from benchmarks.flags import FlagCode
 from benchmarks.mock_api_books import Balance, Served, asked_latencies_ms, balance, served
 from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
+from benchmarks.plan.scaling import slots_in_reach
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_2_io_bound import SCENARIO, SLOTS
 from tasks.contract import Variant

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.flags import FlagCode, is_valid, run_flags
-from benchmarks.model import ANY_WORKER, PhaseData, PhasePlan, RunData, Scenario, WorkerWish
+from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
+from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_6_scalability import (
     CEILING,

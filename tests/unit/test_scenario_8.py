@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.flags import FlagCode, is_valid, run_flags
-from benchmarks.model import PhaseData, RunContext, RunData, Scenario, StartRecord, StartWish, StopRecord
+from benchmarks.model import PhaseData, RunContext, RunData, Scenario, StartRecord, StopRecord
+from benchmarks.plan.wishes import StartWish
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_8_cold_start import SCENARIO
 from infrastructure.readings import StartTimes

@@ -15,18 +15,16 @@ from hypothesis import strategies as st
 from benchmarks import suite
 from benchmarks.flags import FlagCode
 from benchmarks.model import RunResult
+from benchmarks.plan.order import order_of_round
+from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
 from benchmarks.results import ResultSet
 from benchmarks.runner import RecordedRun, RunSpec
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.suite import (
     FAILURES_BEFORE_GIVING_UP,
     RUNS_FOR_AN_INTERVAL,
-    Entry,
     Suite,
-    SuitePlan,
-    order_of_round,
     outcome_text,
-    parse_entries,
     record_of,
     result_of,
     wants_another_run,
