@@ -10,8 +10,8 @@ from functools import partial
 from benchmarks import mock_api_capacity, node_steps
 from benchmarks.labs import Lab, LabError, control_of
 from benchmarks.node_client import NodeClient
-from benchmarks.percentiles import NS_PER_MS
-from benchmarks.task_table import build_task_tables
+from benchmarks.record.percentiles import NS_PER_MS
+from benchmarks.record.task_table import build_task_tables
 from tasks.loads import Prefilled, only
 from tasks.producing import ProduceOrder
 

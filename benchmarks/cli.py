@@ -26,7 +26,6 @@ from benchmarks.labs import Lab, LabError, control_of
 from benchmarks.labs.compose import PROMETHEUS_PORT, PROMETHEUS_SERVICE, Compose, ComposeLab
 from benchmarks.labs.local import CHECKOUT, LocalLab
 from benchmarks.labs.lock import lab_lock
-from benchmarks.model import Scenario
 from benchmarks.monitoring.board import board_of
 from benchmarks.monitoring.prometheus import Prometheus
 from benchmarks.node_client import NodeClient, NodeError
@@ -36,6 +35,7 @@ from benchmarks.progress import display
 from benchmarks.redis_server import RedisServer
 from benchmarks.report_commands import report_app
 from benchmarks.results import ResultSet, ResultSetError
+from benchmarks.run.contract import Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.settings import Settings, SettingsError, load_settings
 from benchmarks.suite import Suite

@@ -27,9 +27,9 @@ from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import LabError, control_of
 from benchmarks.labs.local import BASE_ENVIRONMENT, CHECKOUT, LocalLab, environment_of, interpreter
 from benchmarks.node_client import NodeClient
-from benchmarks.percentiles import summarise
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.runner import SAMPLE_INTERVAL_S
-from benchmarks.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import EVENT_DTYPE
 from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import REDIS_URL_VARIABLE

@@ -15,7 +15,8 @@ from typing import Any
 
 import psutil
 
-from benchmarks.model import HostReading, Scenario
+from benchmarks.record.run_data import HostReading
+from benchmarks.run.contract import Scenario
 
 _CHECKOUT = Path(__file__).parents[1]
 _PAGE_BYTES = 4096

@@ -11,8 +11,8 @@ from typing import Any, Literal, Self
 
 import httpx
 
-from benchmarks.model import Produced
 from benchmarks.plan.wishes import StartWish
+from benchmarks.record.run_data import Produced
 from infrastructure.event_log import Events, events_from_bytes
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Depth, Shape, Track, WorkerCommand, WorkerPlan

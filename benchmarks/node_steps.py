@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from benchmarks.model import Produced
 from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.record.run_data import Produced
 from tasks.producing import ProduceOrder
 
 POLL_S = 0.05

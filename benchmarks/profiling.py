@@ -7,13 +7,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.devices.flame_graph import FlameGraph
-from benchmarks.flags import Flag, FlagCode
 from benchmarks.labs import LabError
 from benchmarks.labs.local import LocalLab, interpreter, packages_of
-from benchmarks.model import Device, Look, PhasePlan, RunContext, RunData, Scenario
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.run_data import RunContext, RunData
 from benchmarks.results import ResultSet
+from benchmarks.run.contract import Device, Look, PhasePlan, Scenario
 from infrastructure.agent.memory_profile import DIR_VARIABLE, PATH_VARIABLE
 from infrastructure.janitor import LAB_ID_VARIABLE
+
+PROFILED = FlagKind(
+    "profiled",
+    Severity.EXCLUDED,
+    "{profiler} watched the worker",
+    "Nothing is to be done: a profiler slows down what it watches, so the run is in no comparison.",
+)
+
+FLAGS = (PROFILED,)
 
 PROFILES = "profiles"
 """The folder of a result set that they go to."""
@@ -65,7 +75,7 @@ class _Profiled:
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """The scenario's own, and that the run was profiled."""
-        return (*self._scenario.flags(data), FlagCode.PROFILED.flag(profiler=self._profiler))
+        return (*self._scenario.flags(data), PROFILED.flag(profiler=self._profiler))
 
 
 def flame_graphs(result: Path, lab: LocalLab, rate_per_s: int, scenario: str) -> Devices:

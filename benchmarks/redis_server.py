@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 
-from benchmarks.model import RedisReading
+from benchmarks.record.run_data import RedisReading
 
 
 class RedisServer:

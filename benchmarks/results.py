@@ -31,8 +31,9 @@ import jsonschema
 import numpy as np
 import pandas as pd
 
-from benchmarks.flags import Flag, group_flags
-from benchmarks.model import RunResult
+from benchmarks.record.enough import group_flags
+from benchmarks.record.flags import Flag
+from benchmarks.record.run_data import RunResult
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe
 from infrastructure.readings import TreeSample
 
@@ -76,7 +77,7 @@ class StoredRun:
     record: Mapping[str, Any]
 
     def tasks(self) -> pd.DataFrame:
-        """One row per task: the columns of :class:`benchmarks.task_table.TaskTable` after ``phase``."""
+        """One row per task: the columns of :class:`benchmarks.record.task_table.TaskTable` after ``phase``."""
         return _read_parquet(self.folder / "tasks.parquet")
 
     def reading(self, device: str) -> pd.DataFrame:
@@ -266,7 +267,7 @@ class ResultSet:
         """Keep a run as its file has it, so that a set just written and the same set read again give the same tables."""
         if folder.name != _run_name(document):
             raise ResultSetError(f"{folder} holds another run, {_run_name(document)}: it was renamed or changed")
-        result = _result_from(document, folder)
+        result = _result_from(document)
         if result.run in self._runs:
             raise ResultSetError(f"{folder} and {self._runs[result.run].folder.name} are both run {result.run}: remove one")
         self._runs[result.run] = StoredRun(result, folder, document["record"])
@@ -317,7 +318,7 @@ def _csv(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -> st
             "run": row.run,
             "variant": row.variant,
             "valid": row.valid,
-            "flags": ";".join(dict.fromkeys(flag.code.code for flag in row.flags)),
+            "flags": ";".join(dict.fromkeys(flag.code for flag in row.flags)),
             **values,
         }
         for row, values in zip(rows, measures, strict=True)
@@ -398,11 +399,7 @@ def _run_name(document: Mapping[str, Any]) -> str:
     return f"{document['run']:04d}_{document['scenario']}_{document['variant']}_{document['repetition']:02d}"
 
 
-def _result_from(document: Mapping[str, Any], folder: Path) -> RunResult:
-    try:
-        flags = tuple(Flag.from_data(flag) for flag in document["flags"])
-    except ValueError as error:
-        raise ResultSetError(f"{folder}: {error}; was it made by a newer version?") from error
+def _result_from(document: Mapping[str, Any]) -> RunResult:
     return RunResult(
         scenario=document["scenario"],
         framework=document["framework"],
@@ -410,7 +407,7 @@ def _result_from(document: Mapping[str, Any], folder: Path) -> RunResult:
         run=document["run"],
         repetition=document["repetition"],
         valid=document["valid"],
-        flags=flags,
+        flags=tuple(Flag.from_data(flag) for flag in document["flags"]),
         measures=document["measures"],
         failure=document["failure"],
     )

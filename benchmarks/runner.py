@@ -13,28 +13,25 @@ from typing import Protocol, Self
 import pandas as pd
 
 from benchmarks import clock, node_steps
-from benchmarks.accounting import account
 from benchmarks.labs import Lab
 from benchmarks.manifest import read_host
-from benchmarks.model import (
-    Look,
+from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session, WorkerStatus
+from benchmarks.plan.wishes import StartWish, WorkerWish
+from benchmarks.record.accounting import account
+from benchmarks.record.run_data import (
     PhaseData,
-    PhasePlan,
     PhaseRecord,
-    Places,
     Produced,
     Reading,
     RunContext,
     RunData,
-    Scenario,
     StartRecord,
     StopRecord,
     WorkerRecord,
 )
-from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session, WorkerStatus
-from benchmarks.plan.wishes import StartWish, WorkerWish
+from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.redis_server import RedisServer
-from benchmarks.task_table import TaskTable, build_task_tables
+from benchmarks.run.contract import Look, PhasePlan, Places, Scenario
 from infrastructure.event_log import Events
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Track, Variant, WorkerPlan

@@ -5,37 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.calibration import CALIBRATIONS
-from benchmarks.flags import FlagCode, Severity, exclusion, is_valid, run_flags
 from benchmarks.labs import Lab
-from benchmarks.model import RunResult, Scenario
 from benchmarks.monitoring.board import NO_BOARD, Board
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.progress import Display
+from benchmarks.record.enough import wants_another_run
+from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Severity, exclusion, is_valid
+from benchmarks.record.run_data import RunResult
+from benchmarks.record.task_table import tasks_frame
+from benchmarks.record.validity import run_flags
 from benchmarks.results import ResultSet, samples_frame
+from benchmarks.run.contract import Scenario
 from benchmarks.runner import RecordedRun, Runner, RunSpec
-from benchmarks.statistics import interval_narrow_enough
-from benchmarks.task_table import tasks_frame
-
-FAILURES_BEFORE_GIVING_UP = 2
-RUNS_FOR_AN_INTERVAL = 3
-
-
-def wants_another_run(results: Sequence[RunResult], headline: str, runs: int, max_runs: int) -> bool:
-    """Whether a variant that has these results needs one more: too few are valid, or the 95 % interval of the headline measure
-    is wider than ±5 % while the budget lasts. A variant that only ever failed is given up."""
-    if len(results) >= max_runs or any(flag.code is FlagCode.UNSUPPORTED for r in results for flag in r.flags):
-        return False
-    valid = [r for r in results if r.valid]
-    failed = [r for r in results if r.failure is not None]
-    if not valid and len(failed) >= FAILURES_BEFORE_GIVING_UP:
-        return False
-    if len(valid) < runs:
-        return True
-    if runs < RUNS_FOR_AN_INTERVAL:
-        return False
-    values = [float(v) for r in valid if (v := r.measures.get(headline)) is not None]
-    return not interval_narrow_enough(values)
 
 
 class Suite:
@@ -133,7 +115,7 @@ class Suite:
 
     def _store_unsupported(self, scenario: Scenario, entry: Entry, framework: str, reason: str) -> None:
         """One row that says so and why, in the place of all runs."""
-        flag = FlagCode.UNSUPPORTED.flag(reason=reason)
+        flag = UNSUPPORTED.flag(reason=reason)
         run = self._results.next_run()
         result = RunResult(scenario.name, framework, entry.name, run, repetition=1, valid=False, flags=(flag,))
         self._results.store_run(result, tasks_frame({}), samples_frame(()), {"executed_variant": entry.variant})
@@ -155,7 +137,7 @@ def result_of(recorded: RecordedRun, name: str) -> RunResult:
     )
     if recorded.failure is not None or data is None:
         died = data is not None and data.worker.died is not None
-        code = FlagCode.WORKER_DIED if died else FlagCode.RUN_FAILED
+        code = WORKER_DIED if died else RUN_FAILED
         reason = recorded.failure or "its worker was never warm"
         return replace(row, failure=reason, flags=(code.flag(reason=reason.splitlines()[0]),))
     flags = (*run_flags(data), *spec.scenario.flags(data))
@@ -166,7 +148,7 @@ def outcome_text(result: RunResult, scenario: Scenario) -> str:
     """How a run ended, in one line."""
     if result.failure is not None:
         return result.failure.splitlines()[0]
-    invalid = [f for f in result.flags if f.code.severity is Severity.INVALID]
+    invalid = [f for f in result.flags if f.severity is Severity.INVALID]
     if invalid:
         return "; ".join(map(str, invalid))
     known = ((heading, result.measures.get(name)) for name, heading in scenario.summary.items())

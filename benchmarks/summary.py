@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.flags import Severity, exclusion
-from benchmarks.model import RunResult, Scenario
+from benchmarks.record.flags import Severity, exclusion
+from benchmarks.record.run_data import RunResult
 from benchmarks.results import ResultSet
+from benchmarks.run.contract import Scenario
 from benchmarks.statistics import describe
 
 FLAGS_SHOWN = 20
@@ -54,7 +55,7 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
     for name in sorted(names, key=headline, reverse=True):
         excluded = [flag for r in results if r.variant == name and (flag := exclusion(r.flags))]
         made = sum(1 for r in results if r.variant == name) - len(excluded)
-        count = f"{len(valid(name))}/{made}" if made else excluded[0].code.code
+        count = f"{len(valid(name))}/{made}" if made else excluded[0].code
         style = None if len(valid(name)) == made else "yellow"
         table.add_row(name, count, *(_cell(values(name, measure)) for measure in scenario.summary), style=style)
     return table
@@ -67,16 +68,14 @@ def print_summary(console: Console, results: ResultSet, scenarios: Sequence[Scen
         mine = results.rows(scenario.name)
         console.print()
         console.print(summary_table(scenario, mine))
-        lines = sorted(((f, r) for r in mine for f in r.flags), key=lambda line: severities.index(line[0].code.severity))
+        lines = sorted(((f, r) for r in mine for f in r.flags), key=lambda line: severities.index(line[0].severity))
         for flag, result in lines[:FLAGS_SHOWN]:
-            style = STYLES[flag.code.severity]
+            style = STYLES[flag.severity]
             line = Text(f"{result.variant} #{result.repetition} {flag}", style)
             console.print(line, soft_wrap=not console.is_terminal)
         if len(lines) > FLAGS_SHOWN:
             console.print(f"... and {len(lines) - FLAGS_SHOWN} more; all are in {scenario.name}_stats.json")
-        for code in dict.fromkeys(flag.code for flag, _ in lines):
-            console.print(
-                Text.assemble((f"{code.code}: ", STYLES[code.severity]), code.advice), soft_wrap=not console.is_terminal
-            )
+        for code, flag in {flag.code: flag for flag, _ in lines}.items():
+            console.print(Text.assemble((f"{code}: ", STYLES[flag.severity]), flag.advice), soft_wrap=not console.is_terminal)
     console.print()
     console.print(Text(f"Results: {results.path}"), soft_wrap=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.model import PhaseRecord, RunResult
+from benchmarks.record.run_data import PhaseRecord, RunResult
+from benchmarks.record.task_table import TaskTable, tasks_frame
 from benchmarks.results import ResultSet, samples_frame
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
-from benchmarks.task_table import TaskTable, tasks_frame
 from tasks.events import Outcome
 from tasks.loads import Paced, Prefilled
 from tests.golden.make import manifest

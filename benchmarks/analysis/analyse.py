@@ -8,7 +8,7 @@ from benchmarks.analysis.comparison import compare_pairs, compared_measures
 from benchmarks.analysis.model import Analysis, MeasureDescription, NamedWarning, ScenarioAnalysis, Target, VariantAnalysis
 from benchmarks.analysis.targets import judge, read_targets
 from benchmarks.analysis.warnings import WarningCode, scenario_warnings
-from benchmarks.model import RunResult
+from benchmarks.record.run_data import RunResult
 from benchmarks.results import ResultSet, StoredRun
 from benchmarks.statistics import Description, describe_each, percentile
 

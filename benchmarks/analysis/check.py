@@ -1,7 +1,8 @@
 """Whether a result set may pass in a pipeline."""
 
 from benchmarks.analysis.model import Analysis
-from benchmarks.flags import FlagCode, Severity
+from benchmarks.profiling import PROFILED
+from benchmarks.record.flags import Severity
 
 
 def failures(analysis: Analysis) -> tuple[str, ...]:
@@ -12,10 +13,10 @@ def failures(analysis: Analysis) -> tuple[str, ...]:
         for missed in analysis.missed_targets()
     ]
     for run in analysis.invalid_runs():
-        why = "; ".join(str(flag) for flag in run.flags if flag.code.severity is Severity.INVALID)
+        why = "; ".join(str(flag) for flag in run.flags if flag.severity is Severity.INVALID)
         reasons.append(f"invalid: {run.scenario} {run.variant} #{run.repetition}: {why or 'the run does not say why'}")
     runs = [run for scenario in analysis.scenarios for variant in scenario.variants.values() for run in variant.runs]
-    only_profiles = bool(runs) and all(any(flag.code is FlagCode.PROFILED for flag in run.flags) for run in runs)
+    only_profiles = bool(runs) and all(PROFILED.among(run.flags) for run in runs)
     if not only_profiles and not any(run.valid for run in runs):
         reasons.append("nothing measured: the result set holds no valid run")
     return tuple(reasons)

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from benchmarks.analysis.model import PairComparison
-from benchmarks.flags import FEWEST_RUNS
-from benchmarks.model import Direction
+from benchmarks.record.enough import FEWEST_RUNS
+from benchmarks.run.contract import Direction
 from benchmarks.statistics import SIGNIFICANCE, Comparison, compare, difference_shown, effect, holm, ratio_interval
 from benchmarks.words import from_to, number, p_value
 

@@ -95,7 +95,7 @@ def _run_batches(results: ResultSet) -> Iterator[pa.RecordBatch]:
                 "run": row.run,
                 "repetition": row.repetition,
                 "valid": row.valid,
-                "flags": ";".join(dict.fromkeys(flag.code.code for flag in row.flags)),
+                "flags": ";".join(dict.fromkeys(flag.code for flag in row.flags)),
                 "executed_variant": asked if isinstance(asked := executed[row.run], str) else row.variant,
                 "measure": measure,
                 "meaning": meaning,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.flags import exclusion
+from benchmarks.record.flags import exclusion
 from benchmarks.results import LATEST, ResultSet, ResultSetError
 
 

@@ -9,8 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from benchmarks.flags import Flag, Severity, exclusion
-from benchmarks.model import Direction, RunResult
+from benchmarks.record.flags import Flag, Severity, exclusion
+from benchmarks.record.run_data import RunResult
+from benchmarks.run.contract import Direction
 from benchmarks.statistics import Interval
 
 

@@ -24,7 +24,7 @@ from benchmarks.analysis.model import (
     TargetState,
 )
 from benchmarks.analysis.storing import PAIRS
-from benchmarks.flags import FEWEST_RUNS
+from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.summary import NARROWEST, STYLES
 from benchmarks.words import from_to, number, p_value, plus_minus
 
@@ -173,7 +173,7 @@ def _figures(scenario: ScenarioAnalysis) -> Table:
         table.add_column(clean(heading), justify="right", min_width=NARROWEST)
     for variant in scenario.ranked():
         cells = [clean(_figure(variant.measures[measure])) for measure in scenario.summary]
-        count = f"{variant.valid_runs}/{variant.made_runs}" if variant.excluded is None else variant.excluded.code.code
+        count = f"{variant.valid_runs}/{variant.made_runs}" if variant.excluded is None else variant.excluded.code
         style = "" if variant.valid_runs == variant.made_runs else "yellow"
         table.add_row(clean(variant.name), count, *cells, style=style)
     return table

@@ -12,8 +12,9 @@ from typing import Any
 from benchmarks.analysis.comparison import equals_p
 from benchmarks.analysis.diagnostics import clusters, drift, outliers
 from benchmarks.analysis.model import MeasureDescription, NamedWarning, VariantAnalysis
-from benchmarks.flags import Flag, FlagCode, Severity, group_flags
-from benchmarks.model import RunResult
+from benchmarks.record.enough import group_flags
+from benchmarks.record.flags import CV_HIGH, Flag, Severity
+from benchmarks.record.run_data import RunResult
 from benchmarks.statistics import NARROW_ENOUGH, SIGNIFICANCE, holm
 from benchmarks.words import number
 
@@ -126,7 +127,7 @@ def _of_variant(scenario: str, variant: VariantAnalysis, headline: str, measures
     for run in variant.runs:
         for flag in run.flags:
             yield _from_flag(flag, scenario, variant.name, run)
-        if not run.valid and not any(flag.code.severity in (Severity.INVALID, Severity.EXCLUDED) for flag in run.flags):
+        if not run.valid and not any(flag.severity in (Severity.INVALID, Severity.EXCLUDED) for flag in run.flags):
             yield WarningCode.RUN_INVALID.warning(scenario=scenario, variant=variant.name, run=run)
     if variant.excluded is not None:
         return
@@ -135,17 +136,17 @@ def _of_variant(scenario: str, variant: VariantAnalysis, headline: str, measures
         return
     for measure in measures:
         for flag in group_flags(measure, variant.measures[measure].values):
-            if measure == headline or flag.code is FlagCode.CV_HIGH:
+            if measure == headline or CV_HIGH.among((flag,)):
                 yield _from_flag(flag, scenario, variant.name, measure=measure)
         yield from _outliers(scenario, variant, measure)
 
 
 def _from_flag(flag: Flag, scenario: str, variant: str, run: RunResult | None = None, measure: str | None = None) -> NamedWarning:
     return NamedWarning(
-        code=flag.code.code,
-        severity=flag.code.severity,
+        code=flag.code,
+        severity=flag.severity,
         text=flag.detail,
-        advice=flag.code.advice,
+        advice=flag.advice,
         scenario=scenario,
         variant=variant,
         run=None if run is None else run.run,

@@ -1,1 +1,1 @@
-"""What reads something beside the event log while a phase goes on; each meets :class:`benchmarks.model.Device`."""
+"""What reads something beside the event log while a phase goes on; each meets :class:`benchmarks.run.contract.Device`."""

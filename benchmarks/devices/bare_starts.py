@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.model import Places
+from benchmarks.run.contract import Places
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import pandas as pd
 import psutil
 
 from benchmarks.labs import LabError
-from benchmarks.model import Places
+from benchmarks.run.contract import Places
 
 BEGIN_LIMIT_S = 30.0
 END_LIMIT_S = 120.0

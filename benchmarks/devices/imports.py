@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.model import Places
+from benchmarks.run.contract import Places
 
 _LINE = re.compile(rb"import time:\s+(?P<self_us>\d+) \|\s+\d+ \| +(?P<module>\S+)\s*")
 COLUMNS = ("command", "position", "module", "self_us", "connected")

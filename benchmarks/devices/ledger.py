@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import redis
 
-from benchmarks.model import Places
+from benchmarks.run.contract import Places
 from tasks.contract import APPLICATION_DATABASE
 from tasks.order_work import ITEMS, MOST_OF_ONE, Books, order_of
 

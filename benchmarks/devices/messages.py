@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.model import Places
+from benchmarks.run.contract import Places
 from tasks.reading import MessageTimes, ReadOrder
 
 NS_PER_S, NS_PER_US = 1_000_000_000, 1_000

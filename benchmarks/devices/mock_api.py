@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pandas as pd
 
-from benchmarks.model import Places
 from benchmarks.node_client import NodeError
+from benchmarks.record.mock_api_books import MOCK_API_READING
+from benchmarks.run.contract import Places
 
 COLUMNS = {"id": "str", "arrived_ns": "int64", "status": "int64", "latency_ms": "float64"}
 _LIMIT_S = 60.0
@@ -26,7 +27,7 @@ class MockApiLog:
     @property
     def name(self) -> str:
         """What its reading is called."""
-        return "mock_api"
+        return MOCK_API_READING
 
     @contextmanager
     def attach(self, places: Places, run: int, phase: int) -> Iterator[Callable[[], pd.DataFrame]]:

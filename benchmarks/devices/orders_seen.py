@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import redis
 
-from benchmarks.model import Places
+from benchmarks.run.contract import Places
 from tasks.contract import APPLICATION_DATABASE
 from tasks.model_ledger import orders_seen_key
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks import clock
-from benchmarks.model import Places
 from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.run.contract import Places
 from infrastructure.event_log import Events
 from tasks.events import Kind, Streamed
 

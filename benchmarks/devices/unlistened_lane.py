@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from benchmarks import node_steps
-from benchmarks.model import Places
 from benchmarks.node_client import NodeError
+from benchmarks.run.contract import Places
 from tasks.loads import Mix, Prefilled, TaskClass, queue_name
 from tasks.producing import ProduceOrder
 

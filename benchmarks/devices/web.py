@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from benchmarks.model import Places
 from benchmarks.node_client import NodeClient, WebReport
-from benchmarks.resources import BYTES_PER_MB
+from benchmarks.record.resources import BYTES_PER_MB
+from benchmarks.run.contract import Places
 
 BARE, WHOLE = "bare", "whole"
 SAMPLE_INTERVAL_S = 0.25

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.analysis.model import Analysis, MeasureDescription, ScenarioAnalysis, VariantAnalysis
-from benchmarks.model import Direction
 from benchmarks.report.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, Span, tail_position
 from benchmarks.report.recorded import LEVELS, Floats, PhaseCurve, RampCurve, RunCurves
 from benchmarks.report.style import Mark
+from benchmarks.run.contract import Direction
 from benchmarks.words import number, percent
 
 OPEN_LOOPS = frozenset({"paced", "ramp"})

@@ -22,7 +22,7 @@ from benchmarks.analysis.model import (
     TargetState,
 )
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS
-from benchmarks.flags import Severity, exclusion
+from benchmarks.record.flags import Severity, exclusion
 from benchmarks.report.chart import Chart
 from benchmarks.report.charts import heading
 from benchmarks.report.decision import answers
@@ -304,7 +304,7 @@ def _environment() -> jinja2.Environment:
         "plain": _plain,
         "cell": _markdown_cell,
         "is_excluded": lambda run: exclusion(run.flags) is not None,
-        "flag_codes": lambda run: ", ".join(dict.fromkeys(flag.code.code for flag in run.flags)),
+        "flag_codes": lambda run: ", ".join(dict.fromkeys(flag.code for flag in run.flags)),
     }
     return environment
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.percentiles import NS_PER_MS
-from benchmarks.resources import BYTES_PER_MB
+from benchmarks.record.percentiles import NS_PER_MS
+from benchmarks.record.resources import BYTES_PER_MB
+from benchmarks.record.task_table import MISSING
 from benchmarks.results import ResultSetError, StoredRun
-from benchmarks.task_table import MISSING
 from tasks.events import Outcome
 from tasks.loads import NS_PER_S
 
@@ -212,7 +212,8 @@ class _PhaseReader:
 
 
 def _levels_ms(latencies_ns: _Ints) -> Floats:
-    """Interpolated linearly as :func:`benchmarks.percentiles.summarise` does. With n tasks, nothing is said beyond 1 - 1/n."""
+    """Interpolated linearly as :func:`benchmarks.record.percentiles.summarise` does. With n tasks, nothing is said beyond
+    1 - 1/n."""
     if len(latencies_ns) == 0:
         return np.full(len(LEVELS), np.nan)
     supported = 1 - 1 / len(latencies_ns) >= LEVELS

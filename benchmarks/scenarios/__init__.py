@@ -1,7 +1,7 @@
 """The scenarios, one module each: what is offered, what is measured, and nothing of how runs are made.
 
 To add a scenario, write ``benchmarks/scenarios/scenario_N_NAME.py`` with a module-level ``SCENARIO`` that meets
-:class:`benchmarks.model.Scenario`; it is found by its file's name, and nothing else in the lab names it.
+:class:`benchmarks.run.contract.Scenario`; it is found by its file's name, and nothing else in the lab names it.
 
 - ``name`` is the module's name, and result files are named after it; ``number`` is its N.
 - ``phases(context)`` yields what each run goes through, one phase after another, and gets for each a function that looks at it.
@@ -16,14 +16,14 @@ To add a scenario, write ``benchmarks/scenarios/scenario_N_NAME.py`` with a modu
 - ``summary`` picks the few measures that the terminal shows.
 - ``better`` says of every measure that has a good direction which it is, so that a comparison can name the better variant.
 - ``shares`` names columns that need the control's runs as well; they are filled in when the tables are written.
-- ``flags(data)`` adds what only this scenario can judge; what holds for every run is in :mod:`benchmarks.flags`.
+- ``flags(data)`` adds what only this scenario can judge; what holds for every run is in :mod:`benchmarks.record.flags`.
 """
 
 import importlib
 import pkgutil
 import re
 
-from benchmarks.model import Scenario
+from benchmarks.run.contract import Scenario
 
 _MODULE = re.compile(r"scenario_(\d+)_[a-z0-9_]+")
 

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.devices.subscribers import UNKNOWN, Emissions, Subscribers
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import summarise
 from benchmarks.plan.wishes import WorkerWish
-from benchmarks.resources import cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
-from benchmarks.task_table import MISSING, Ints, TaskTable
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.resources import cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.task_table import MISSING, Ints, TaskTable
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Variant
 from tasks.events import Streamed
 from tasks.loads import NS_PER_S, Paced, Prefilled, only
@@ -25,6 +26,34 @@ TASKS = only("noop")
 EMITTING = WorkerWish(events=True)
 RECEIPTS, EMISSIONS = "receipts", "emissions"
 NS_PER_US = 1000
+
+NO_EVENTS = FlagKind(
+    "no-events",
+    Severity.INVALID,
+    "{phase}: events were on, and the worker has handed none over",
+    "See in the worker's settings and log whether its events were turned on.",
+)
+
+EVENT_LOST = FlagKind(
+    "event-lost",
+    Severity.WARNING,
+    "{phase}: {lost} of {owed} events owed to {subscribers} subscribers did not arrive; connections broken: {broken}",
+    "See in the worker's log whether it could publish them; Redis cuts off who exceeds its client-output-buffer-limit.",
+)
+
+EVENT_UNKNOWN = FlagKind(
+    "event-unknown",
+    Severity.WARNING,
+    "{phase}: {count} events that arrived tell of tasks that were not run in it",
+    "See that nothing else publishes to this Redis; a task whose start was not recorded looks the same.",
+)
+
+SLOW_SUBSCRIBER_BEHIND = FlagKind(
+    "slow-subscriber-behind",
+    Severity.NOTE,
+    "{phase}: {missing} of {owed} events had not reached the slow subscriber when it was ended; connections broken: {broken}",
+    "With no connection broken they lay in Redis's buffer for it; raise settle_s or lower slow_delay_ms to see them arrive.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -133,6 +162,7 @@ class EventStreaming:
     shares: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = ()
+    own_flags: Sequence[FlagKind] = (NO_EVENTS, EVENT_LOST, EVENT_UNKNOWN, SLOW_SUBSCRIBER_BEHIND)
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that is not positive, and KeyError for one that is missing."""
@@ -183,18 +213,18 @@ class EventStreaming:
         for name, phase in data.phases.items():
             emitted = phase.readings.get(EMISSIONS)
             if emitted is not None and emitted.empty and phase.account.ended:
-                flags.append(FlagCode.NO_EVENTS.flag(phase=name))
+                flags.append(NO_EVENTS.flag(phase=name))
             if RECEIPTS not in phase.readings:
                 continue
             stream = _Stream(phase)
             if stream.unknown:
-                flags.append(FlagCode.EVENT_UNKNOWN.flag(phase=name, count=stream.unknown))
+                flags.append(EVENT_UNKNOWN.flag(phase=name, count=stream.unknown))
             if stream.lost and name == ON_SLOW:
-                late = FlagCode.SLOW_SUBSCRIBER_BEHIND
+                late = SLOW_SUBSCRIBER_BEHIND
                 flags.append(late.flag(phase=name, missing=stream.lost, owed=stream.owed, broken=stream.broken))
             elif stream.lost:
                 flags.append(
-                    FlagCode.EVENT_LOST.flag(
+                    EVENT_LOST.flag(
                         phase=name, lost=stream.lost, owed=stream.owed, subscribers=stream.subscribers, broken=stream.broken
                     )
                 )

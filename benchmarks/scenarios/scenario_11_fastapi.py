@@ -8,13 +8,15 @@ import pandas as pd
 
 from benchmarks.arithmetic import median, ratio
 from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
-from benchmarks.flags import Flag, FlagCode, missed_rate
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import summarise
 from benchmarks.plan.wishes import WorkerWish
-from benchmarks.resources import BYTES_PER_MB, cpu_percent, worker_memory
-from benchmarks.task_table import Ints, TaskTable
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.flags import PARTLY_UNSUPPORTED, Flag, FlagKind, Severity
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.rates import missed_rate
+from benchmarks.record.resources import BYTES_PER_MB, cpu_percent, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.task_table import Ints, TaskTable
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Burst, Load, Mix, Paced, TaskClass
 
@@ -36,6 +38,20 @@ BUSY_PERCENT = 90
 SAMPLES = WebSamples()
 KEEPS_RESULTS = WorkerWish(results=True)
 """A worker of its own for the tasks that are waited for: what results cost is in nothing else."""
+
+WEB_CLIENT_LIMIT = FlagKind(
+    "web-client-limit",
+    Severity.WARNING,
+    "{phase}: the client that sends the requests used {client:.0f} % of a core, and the application only {web:.0f} %",
+    "Read requests/s of this endpoint as what the client can send; the application may bear more.",
+)
+
+SERVICE_LEVEL_NOT_HELD = FlagKind(
+    "service-level-not-held",
+    Severity.NOTE,
+    "{endpoint}: at none of {rates} requests/s did the p99 of a request stay within {limit:g} ms",
+    "Raise limit_ms, or read the p99 at the lowest of these rates; on few cores client, application and worker compete.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -180,6 +196,7 @@ class FastApi:
     shares: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = ()
+    own_flags: Sequence[FlagKind] = (WEB_CLIENT_LIMIT, SERVICE_LEVEL_NOT_HELD)
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
@@ -233,17 +250,17 @@ class FastApi:
         """What was not measured and why; where the client was the limit; where the service level was never held."""
         flags: list[Flag] = []
         if (reason := data.context.variant.lacks.get("results")) is not None:
-            flags.append(FlagCode.PARTLY_UNSUPPORTED.flag(columns=f"{WAIT}_*", reason=reason))
+            flags.append(PARTLY_UNSUPPORTED.flag(columns=f"{WAIT}_*", reason=reason))
         for endpoint in SEARCHED:
             if flat := data.phases.get(f"{endpoint}_{FLAT_OUT}"):
                 client, web = client_busy_percent(flat), web_busy_percent(flat)
                 if client is not None and web is not None and web < BUSY_PERCENT <= client:
-                    flags.append(FlagCode.WEB_CLIENT_LIMIT.flag(phase=flat.record.name, client=client, web=web))
+                    flags.append(WEB_CLIENT_LIMIT.flag(phase=flat.record.name, client=client, web=web))
             steps = _steps(data, endpoint)
             limit_ms = data.context.sizes["limit_ms"]
             if steps and not any(holds(step, limit_ms) for step in steps):
                 rates = ", ".join(f"{_rate_per_s(step.record.load):.0f}" for step in steps)
-                flags.append(FlagCode.SERVICE_LEVEL_NOT_HELD.flag(endpoint=endpoint, rates=rates, limit=limit_ms))
+                flags.append(SERVICE_LEVEL_NOT_HELD.flag(endpoint=endpoint, rates=rates, limit=limit_ms))
         return flags
 
 

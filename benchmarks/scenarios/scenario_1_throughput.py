@@ -3,18 +3,19 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import LatencySummary, summarise
-from benchmarks.resources import (
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.percentiles import LatencySummary, summarise
+from benchmarks.record.resources import (
     cpu_per_1000,
     cpu_percent,
     drain_cpu_s,
     redis_cost,
     worker_memory,
 )
-from benchmarks.task_table import Ints
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.task_table import Ints
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Paced, Prefilled, only
 
@@ -22,6 +23,13 @@ CAPACITY, BULK, PACED, HALF = "capacity", "bulk", "paced", "half"
 TASKS = only("noop")
 UTILISATION = 0.5
 """Share of the measured capacity, and at most of the measured enqueue rate, that the phase ``half`` offers."""
+
+PACED_RATE_CAPPED = FlagKind(
+    "paced-rate-capped",
+    Severity.NOTE,
+    "{phase}: {rate:.1f} tasks/s, below half of the capacity ({half:.1f}), for the producer enqueues {enqueue:.1f}/s at best",
+    "Read these latencies as those of a lower utilisation; more producers would reach the rate.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -123,6 +131,7 @@ class Throughput:
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
 
     facts: Sequence[str] = ()
+    own_flags: Sequence[FlagKind] = (PACED_RATE_CAPPED,)
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that is not positive, and KeyError for one that is missing."""
@@ -169,7 +178,7 @@ class Throughput:
         if drain_per_s is None or enqueue_per_s is None or drain_per_s <= enqueue_per_s:
             return ()
         rate, wanted = half.record.load.rate_per_s, UTILISATION * drain_per_s
-        return (FlagCode.PACED_RATE_CAPPED.flag(phase=HALF, rate=rate, half=wanted, enqueue=enqueue_per_s),)
+        return (PACED_RATE_CAPPED.flag(phase=HALF, rate=rate, half=wanted, enqueue=enqueue_per_s),)
 
 
 def _limits_per_s(capacity: PhaseData) -> tuple[float | None, float | None]:

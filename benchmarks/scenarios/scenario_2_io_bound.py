@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from benchmarks.arithmetic import ratio
-from benchmarks.concurrency import executing
 from benchmarks.devices.mock_api import MOCK_API_LOG
-from benchmarks.flags import Flag
-from benchmarks.mock_api_books import (
+from benchmarks.plan.scaling import slots_in_reach
+from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.concurrency import executing
+from benchmarks.record.flags import Flag, FlagKind
+from benchmarks.record.mock_api_books import (
     CAPACITY_FACT,
     MOCK_API_COLUMNS,
     Served,
@@ -21,13 +23,12 @@ from benchmarks.mock_api_books import (
     phases_with_log,
     served,
 )
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import summarise
-from benchmarks.plan.scaling import slots_in_reach
-from benchmarks.plan.wishes import WorkerWish
-from benchmarks.resources import BYTES_PER_MB, cpu_percent, drain_cpu_s, worker_memory
-from benchmarks.task_table import MISSING
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.resources import BYTES_PER_MB, cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.task_table import MISSING
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from infrastructure.readings import TreeSample
 from tasks.contract import Variant
 from tasks.http_work import Parameters
@@ -148,6 +149,7 @@ class IoBound:
     shares: Mapping[str, str] = field(default_factory=lambda: {"throughput_share_of_control": "throughput"})
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = (CAPACITY_FACT,)
+    own_flags: Sequence[FlagKind] = ()
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""

@@ -4,14 +4,15 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.arithmetic import difference, ratio, speedups
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import LatencySummary, summarise
 from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
 from benchmarks.plan.wishes import WorkerWish
-from benchmarks.resources import cpu_percent, drain_cpu_s, worker_memory
-from benchmarks.task_table import MISSING, TaskTable
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.percentiles import LatencySummary, summarise
+from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.task_table import MISSING, TaskTable
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Execution, Variant
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 
@@ -31,6 +32,20 @@ TOLERANCE = 0.25
 """By how much of its calibrated length a task that runs alone may be off before the run says so."""
 OVERLAP_SHARE = 0.1
 """How many of the heavy tasks may overlap before it does."""
+
+CPU_TASK_OFF = FlagKind(
+    "cpu-task-off",
+    Severity.WARNING,
+    "{phase}: the CPU-bound task took {median:.1f} ms alone where it was calibrated to {wanted:.0f} ms",
+    "The machine's speed has changed since the calibration (clock frequency, other programs): quiet it and begin a new set.",
+)
+
+HEAVY_TASKS_OVERLAP = FlagKind(
+    "heavy-tasks-overlap",
+    Severity.WARNING,
+    "{phase}: {share:.0%} of the heavy tasks were due before the one before them had ended",
+    "What light tasks suffer here is also for want of free slots: quiet the machine, or raise size heavy_each.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -151,6 +166,7 @@ class CpuBound:
     )
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = (NATIVE_FACT, PYTHON_FACT)
+    own_flags: Sequence[FlagKind] = (CPU_TASK_OFF, HEAVY_TASKS_OVERLAP)
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that is not positive or lets heavy tasks overlap, and KeyError for one that is missing."""
@@ -217,10 +233,10 @@ class CpuBound:
         flags: list[Flag] = []
         wanted_ms, median_ms = data.context.sizes["task_ms"], _service_p50_ms(data.phases.get(_drain(1)))
         if median_ms is not None and abs(median_ms / wanted_ms - 1) > TOLERANCE:
-            flags.append(FlagCode.CPU_TASK_OFF.flag(phase=_drain(1), median=median_ms, wanted=wanted_ms))
+            flags.append(CPU_TASK_OFF.flag(phase=_drain(1), median=median_ms, wanted=wanted_ms))
         overlap = _overlap_share(data.phases.get(BESIDE))
         if overlap is not None and overlap > OVERLAP_SHARE:
-            flags.append(FlagCode.HEAVY_TASKS_OVERLAP.flag(phase=BESIDE, share=overlap))
+            flags.append(HEAVY_TASKS_OVERLAP.flag(phase=BESIDE, share=overlap))
         return flags
 
 

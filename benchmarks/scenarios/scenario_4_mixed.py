@@ -9,8 +9,10 @@ import pandas as pd
 
 from benchmarks.arithmetic import ratio
 from benchmarks.devices.mock_api import MOCK_API_LOG
-from benchmarks.flags import Flag
-from benchmarks.mock_api_books import (
+from benchmarks.plan.scaling import slots_in_reach
+from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.flags import Flag, FlagKind
+from benchmarks.record.mock_api_books import (
     CAPACITY_FACT,
     MOCK_API_COLUMNS,
     Served,
@@ -21,13 +23,12 @@ from benchmarks.mock_api_books import (
     phases_with_log,
     served,
 )
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import summarise
-from benchmarks.plan.scaling import slots_in_reach
-from benchmarks.plan.wishes import WorkerWish
-from benchmarks.resources import cpu_percent, drain_cpu_s, worker_memory
-from benchmarks.task_table import MISSING, Ints, TaskTable
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.task_table import MISSING, Ints, TaskTable
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Variant
 from tasks.http_work import request_id
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
@@ -154,6 +155,7 @@ class Mixed:
     shares: Mapping[str, str] = field(default_factory=lambda: {"throughput_share_of_control": "throughput"})
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = (CAPACITY_FACT, CPU_FACT)
+    own_flags: Sequence[FlagKind] = ()
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""

@@ -10,12 +10,13 @@ import pandas as pd
 from benchmarks.arithmetic import difference, median
 from benchmarks.devices.messages import Message, Messages
 from benchmarks.devices.orders_seen import OrdersSeen
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import summarise
 from benchmarks.plan.wishes import WorkerWish
-from benchmarks.resources import cpu_percent, measured_phases, redis_cost, worker_memory
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.resources import cpu_percent, redis_cost, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, measured_phases
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 
@@ -41,6 +42,27 @@ SPACING = 2
 """A paced phase leaves a message this many times as long as the slowest one takes to be sent and read: each is alone."""
 PACED_MOST_S = 0.1
 """A message that takes longer than this is not offered at a rate."""
+
+PAYLOAD_DAMAGED = FlagKind(
+    "payload-damaged",
+    Severity.INVALID,
+    "{phase}: {count} of {attempted} tasks did not find what they were sent",
+    "See in the worker's log what arrived: a serializer must give back what it was given.",
+)
+
+ORDER_UNCHANGED = FlagKind(
+    "order-unchanged",
+    Severity.INVALID,
+    "{phase}: only {changed} of {planned} tasks found that their order had been changed since they were sent",
+    "See in the worker's log whether the change failed, and in its database whether it was made.",
+)
+
+PAYLOADS_LEFT_OUT = FlagKind(
+    "payloads-left-out",
+    Severity.NOTE,
+    "not measured, as one of them alone takes too long: {payloads}",
+    "Raise message_s and phase_s to have them measured all the same.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -183,6 +205,7 @@ class Serialization:
     shares: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = ()
+    own_flags: Sequence[FlagKind] = (PAYLOAD_DAMAGED, ORDER_UNCHANGED, PAYLOADS_LEFT_OUT)
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that is not positive or not of a column, and KeyError for one that is missing."""
@@ -468,9 +491,7 @@ def _stale_share(frames: Sequence[pd.DataFrame], way: str) -> float | None:
 def _damage(data: RunData) -> Iterator[Flag]:
     for phase in measured_phases(data):
         if phase.account.failed:
-            yield FlagCode.PAYLOAD_DAMAGED.flag(
-                phase=phase.record.name, count=phase.account.failed, attempted=phase.account.attempted
-            )
+            yield PAYLOAD_DAMAGED.flag(phase=phase.record.name, count=phase.account.failed, attempted=phase.account.attempted)
 
 
 def _unchanged(data: RunData) -> Iterator[Flag]:
@@ -478,7 +499,7 @@ def _unchanged(data: RunData) -> Iterator[Flag]:
         planned = phase.account.attempted - len(phase.tasks.of_label(CHANGE_LABEL))
         changed = len(_changed(phase.readings["orders_seen"]))
         if changed < planned:
-            yield FlagCode.ORDER_UNCHANGED.flag(phase=phase.record.name, changed=changed, planned=planned)
+            yield ORDER_UNCHANGED.flag(phase=phase.record.name, changed=changed, planned=planned)
 
 
 def _left_out(data: RunData) -> Iterator[Flag]:
@@ -500,7 +521,7 @@ def _left_out(data: RunData) -> Iterator[Flag]:
         if _end_to_end_ms(data, serializer, payload.label) is None:
             missing.add(f"{serializer} {payload.name} at a rate")
     if missing:
-        yield FlagCode.PAYLOADS_LEFT_OUT.flag(payloads=", ".join(sorted(missing)))
+        yield PAYLOADS_LEFT_OUT.flag(payloads=", ".join(sorted(missing)))
 
 
 SCENARIO = Serialization()

@@ -7,14 +7,16 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.arithmetic import ratio, speedups
-from benchmarks.backlog import highest_depth, mean_depth
-from benchmarks.flags import Flag, FlagCode, missed_rate
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import summarise
 from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
-from benchmarks.resources import BYTES_PER_MB, cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.backlog import highest_depth, mean_depth
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.rates import missed_rate
+from benchmarks.record.resources import BYTES_PER_MB, cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Paced, Prefilled, only
 
@@ -27,6 +29,20 @@ GROWTH_SHARE = 0.05
 GROWTH_DEVIATIONS = 2
 """A queue is taken for one that does not grow if it does so by less than this share of the tasks due meanwhile, so many standard
 deviations of their number (the arrivals are Poisson's) and the worker's slots."""
+
+CAPACITY_NOT_FOUND = FlagKind(
+    "capacity-not-found",
+    Severity.WARNING,
+    "{count} rates from {least:.1f} to {most:.1f} tasks/s were tried, and none was held: {verdicts}",
+    "See in the steps' tasks what was late; a longer step is less at the mercy of one stall.",
+)
+
+CAPACITY_AT_LEAST = FlagKind(
+    "capacity-at-least",
+    Severity.NOTE,
+    "{capacity:.1f} tasks/s were held and more was not shown: {reason}",
+    "Read the capacity as at least that much; more producers would reach higher rates.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -186,6 +202,7 @@ class Scalability:
     shares: Mapping[str, str] = field(default_factory=lambda: {"capacity_share_of_control": "capacity_per_s"})
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = ()
+    own_flags: Sequence[FlagKind] = (CAPACITY_NOT_FOUND, CAPACITY_AT_LEAST)
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
@@ -244,7 +261,7 @@ class Scalability:
         if held is None:
             rates, verdicts = [step.rate_per_s for step in steps], Counter(step.verdict.value for step in steps)
             told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in verdicts.items())
-            flag = FlagCode.CAPACITY_NOT_FOUND
+            flag = CAPACITY_NOT_FOUND
             return (flag.flag(count=len(steps), least=min(rates), most=max(rates), verdicts=told),)
         if not_held is None:
             reason = "every rate that was tried held"
@@ -252,7 +269,7 @@ class Scalability:
             reason = f"the producer could not offer {not_held.rate_per_s:.1f}/s"
         else:
             return ()
-        return (FlagCode.CAPACITY_AT_LEAST.flag(capacity=held.rate_per_s, reason=reason),)
+        return (CAPACITY_AT_LEAST.flag(capacity=held.rate_per_s, reason=reason),)
 
 
 def _given(sizes: Mapping[str, float | int]) -> dict[int, int]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from benchmarks.devices.ledger import Ledger
 from benchmarks.devices.mock_api import MockApiLog
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.orders import (
+from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.orders import (
     Discrepancy,
     Orders,
     answered_well,
@@ -22,11 +22,12 @@ from benchmarks.orders import (
     retry_delays_ns,
     total,
 )
-from benchmarks.percentiles import LatencySummary, summarise
-from benchmarks.plan.wishes import WorkerWish
-from benchmarks.resources import cpu_percent, drain_cpu_s, worker_memory
-from benchmarks.task_table import Ints
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.percentiles import LatencySummary, summarise
+from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.task_table import Ints
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Variant
 from tasks.events import Outcome
 from tasks.loads import NS_PER_S, Chain, Mix, Paced, Prefilled, TaskClass
@@ -35,6 +36,43 @@ from tasks.order_work import ITEMS, STAGES, failure_of, order_of
 CAPACITY, ORDERS = "capacity", "orders"
 VALIDATE, CHARGE, RESERVE, CONFIRM, ANALYSE = range(len(STAGES))
 NAMES = tuple(stage.removeprefix("order_") for stage in STAGES)
+
+BOOKS_UNBALANCED = FlagKind(
+    "books-unbalanced",
+    Severity.INVALID,
+    "{phase}: the shop's books do not balance, and no task explains it: {what}",
+    "A step was done twice, or said to be done and was not: look for what else uses this Redis and mock API, then in the "
+    "worker's log.",
+)
+
+CHAIN_OUT_OF_ORDER = FlagKind(
+    "chain-out-of-order",
+    Severity.INVALID,
+    "{phase}: {count} stages started though the one before them had not ended well",
+    "The framework's chain does not hold: see how its module links the stages.",
+)
+
+RETRY_GIVEN_OUT_TWICE = FlagKind(
+    "retry-given-out-twice",
+    Severity.WARNING,
+    "{phase}: {count} tasks were given out twice after the wait for their retry, and {charges} payments were made twice",
+    "Two processes of the worker moved a task that was due at the same time: make what a task does safe to repeat, or have "
+    "one process.",
+)
+
+PIPELINE_OVERLOADED = FlagKind(
+    "pipeline-overloaded",
+    Severity.WARNING,
+    "{phase}: {rate:.1f} orders/s were offered where prefilled ones were done at {capacity:.1f}/s",
+    "Lower orders_per_s or give the worker more slots: these latencies are those of a queue that grows.",
+)
+
+FAILURES_NOT_AS_INJECTED = FlagKind(
+    "failures-not-as-injected",
+    Severity.WARNING,
+    "{phase}: {seen} attempts raised where {due} were to",
+    "See in the worker's log what else was raised; a time limit of the client is the usual cause.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -163,6 +201,13 @@ class RealWorld:
     shares: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = ()
+    own_flags: Sequence[FlagKind] = (
+        BOOKS_UNBALANCED,
+        CHAIN_OUT_OF_ORDER,
+        RETRY_GIVEN_OUT_TWICE,
+        PIPELINE_OVERLOADED,
+        FAILURES_NOT_AS_INJECTED,
+    )
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
@@ -214,15 +259,15 @@ class RealWorld:
             off = {book: d.unexplained for book, d in discrepancies.items() if d.unexplained}
             if off:
                 what = ", ".join(f"{_BOOKS[book]} ({count})" for book, count in off.items())
-                flags.append(FlagCode.BOOKS_UNBALANCED.flag(phase=name, what=what))
+                flags.append(BOOKS_UNBALANCED.flag(phase=name, what=what))
             if count := orders.out_of_order():
-                flags.append(FlagCode.CHAIN_OUT_OF_ORDER.flag(phase=name, count=count))
+                flags.append(CHAIN_OUT_OF_ORDER.flag(phase=name, count=count))
             if count := int(orders.retried_twice.sum()):
                 charges = discrepancies["charges"].extra if discrepancies else "an unknown number of"
-                flags.append(FlagCode.RETRY_GIVEN_OUT_TWICE.flag(phase=name, count=count, charges=charges))
+                flags.append(RETRY_GIVEN_OUT_TWICE.flag(phase=name, count=count, charges=charges))
             seen, due = int(orders.failed_attempts.sum()), int(failures_due(orders, CHARGE, _failing(phase)).sum())
             if seen != due:
-                flags.append(FlagCode.FAILURES_NOT_AS_INJECTED.flag(phase=name, seen=seen, due=due))
+                flags.append(FAILURES_NOT_AS_INJECTED.flag(phase=name, seen=seen, due=due))
         return [*flags, *_overload_flags(data)]
 
 
@@ -234,7 +279,7 @@ def _overload_flags(data: RunData) -> Sequence[Flag]:
     rate, most = orders.record.load.rate_per_s, _capacity_measures(capacity)["throughput"]
     if most is None or rate <= most:
         return ()
-    return (FlagCode.PIPELINE_OVERLOADED.flag(phase=ORDERS, rate=rate, capacity=most),)
+    return (PIPELINE_OVERLOADED.flag(phase=ORDERS, rate=rate, capacity=most),)
 
 
 def _arguments(sizes: Mapping[str, float | int]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import pandas as pd
 from benchmarks.arithmetic import median
 from benchmarks.devices.bare_starts import BareStarts
 from benchmarks.devices.imports import Imports
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData, StopRecord
-from benchmarks.percentiles import NS_PER_MS, LatencySummary, summarise
 from benchmarks.plan.wishes import StartWish
-from benchmarks.resources import BYTES_PER_MB, cpu_percent, measured_phases, worker_memory
-from benchmarks.task_table import MISSING, Bools, TaskTable
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.percentiles import NS_PER_MS, LatencySummary, summarise
+from benchmarks.record.resources import BYTES_PER_MB, cpu_percent, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, StopRecord, measured_phases
+from benchmarks.record.task_table import MISSING, Bools, TaskTable
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Burst, only
@@ -25,6 +26,20 @@ BYTECODE_COLD, PAGE_CACHE_COLD = "bytecode-cold", "page-cache-cold"
 INTERPRETER_IS_UP = "site"
 """The last module that Python imports by itself before it turns to what it was told to run."""
 US_PER_MS = 1000
+
+STOP_NOT_GRACEFUL = FlagKind(
+    "stop-not-graceful",
+    Severity.WARNING,
+    "{phase}: asked to end with tasks in hand, the worker was not gone after {seconds:.1f} s and was killed",
+    "See in its log what it waits for; an orchestrator would kill it as well.",
+)
+
+PAGE_CACHE_WARM = FlagKind(
+    "page-cache-warm",
+    Severity.NOTE,
+    "the page cache could not be made cold: not all of {starts} starts fetched anything from storage",
+    "Nothing is to be done where the files lie in memory or on storage that is cached elsewhere.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -140,6 +155,7 @@ class ColdStart:
     shares: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = ()
+    own_flags: Sequence[FlagKind] = (STOP_NOT_GRACEFUL, PAGE_CACHE_WARM)
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
@@ -203,10 +219,10 @@ class ColdStart:
         for start in _starts(data, STOP):
             if start.stop is not None and not start.stop.graceful:
                 name = start.phase.record.name
-                flags.append(FlagCode.STOP_NOT_GRACEFUL.flag(phase=name, seconds=start.stop.took_s))
+                flags.append(STOP_NOT_GRACEFUL.flag(phase=name, seconds=start.stop.took_s))
         cold = _starts(data, PAGE_CACHE_COLD)
         if cold and not _were_cold(cold):
-            flags.append(FlagCode.PAGE_CACHE_WARM.flag(starts=len(cold)))
+            flags.append(PAGE_CACHE_WARM.flag(starts=len(cold)))
         return flags
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field, replace
 
 from benchmarks.arithmetic import ratio
 from benchmarks.devices.unlistened_lane import UnlistenedLane
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.lanes import ended_share, inversions, longest_starvation_ns, overtaken
-from benchmarks.model import Direction, Look, Measures, PhaseData, PhasePlan, RunContext, RunData
-from benchmarks.percentiles import NS_PER_MS, LatencySummary, summarise
 from benchmarks.plan.wishes import WorkerWish
-from benchmarks.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
-from benchmarks.task_table import TaskTable
-from benchmarks.totals import TOTAL_COLUMNS, totals
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.lanes import ended_share, inversions, longest_starvation_ns, overtaken
+from benchmarks.record.percentiles import NS_PER_MS, LatencySummary, summarise
+from benchmarks.record.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.task_table import TaskTable
+from benchmarks.record.totals import TOTAL_COLUMNS, totals
+from benchmarks.run.contract import Direction, Look, PhasePlan
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 
@@ -21,6 +22,20 @@ HIGH, NORMAL, LOW = "high", "normal", "low"
 LANE_SHARES = {HIGH: 0.1, NORMAL: 0.3, LOW: 0.6}
 """The most urgent first. A lane's place is the label of its tasks."""
 UNLISTENED = "aside"
+
+TASK_MISROUTED = FlagKind(
+    "task-misrouted",
+    Severity.INVALID,
+    "{phase}: {count} of {sent} tasks of a queue that the worker does not listen to were started or gone at the end",
+    "See which queues the worker was started with, and that no other worker uses this Redis.",
+)
+
+NOT_OVERLOADED = FlagKind(
+    "not-overloaded",
+    Severity.WARNING,
+    "{phase}: only {backlog} tasks waited when the last was sent, for {slots} slots: priorities had nothing to decide",
+    "Raise overload_ratio or overload_s: the worker does more in an open loop than its drain has shown.",
+)
 
 _Values = dict[str, float | int | None]
 
@@ -136,6 +151,7 @@ class MultiQueue:
     shares: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
     facts: Sequence[str] = ()
+    own_flags: Sequence[FlagKind] = (TASK_MISROUTED, NOT_OVERLOADED)
 
     def check(self, sizes: Mapping[str, float | int]) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
@@ -185,11 +201,11 @@ class MultiQueue:
         flags: list[Flag] = []
         routing = _routing_measures(data.phases.get(ONE_LANE))
         if misrouted := routing.get("misrouted"):
-            flags.append(FlagCode.TASK_MISROUTED.flag(phase=ONE_LANE, count=misrouted, sent=routing["unlistened_task_count"]))
+            flags.append(TASK_MISROUTED.flag(phase=ONE_LANE, count=misrouted, sent=routing["unlistened_task_count"]))
         if (overload := data.phases.get(OVERLOAD)) and overload.account.ended:
             backlog, slots = _backlog(overload.tasks), overload.record.worker.slots
             if backlog <= slots:
-                flags.append(FlagCode.NOT_OVERLOADED.flag(phase=OVERLOAD, backlog=backlog, slots=slots))
+                flags.append(NOT_OVERLOADED.flag(phase=OVERLOAD, backlog=backlog, slots=slots))
         return flags
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.flags import FlagCode, Severity
+from benchmarks.record.flags import OFFERED_RATE_MISSED, Severity
 from benchmarks.scenarios import all_scenarios
 from tests.compose.conftest import Up
 from tests.compose.test_benchmark import run_benchmark
@@ -15,7 +15,7 @@ from tests.compose.test_benchmark import run_benchmark
 pytestmark = pytest.mark.compose
 
 SCENARIOS = [scenario for scenario in all_scenarios().values() if scenario.number > 1]
-NOISE = {FlagCode.OFFERED_RATE_MISSED.code}
+NOISE = {OFFERED_RATE_MISSED.code}
 """What a busy machine may do to a run; the lab says so rather than hiding it."""
 
 

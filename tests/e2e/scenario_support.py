@@ -6,11 +6,11 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import cli
-from benchmarks.flags import FlagCode, is_valid
 from benchmarks.labs import Lab
-from benchmarks.model import RunResult
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.progress import PlainDisplay
+from benchmarks.record.flags import is_valid
+from benchmarks.record.run_data import RunResult
 from benchmarks.results import ResultSet, StoredRun
 from benchmarks.scenarios import all_scenarios
 from benchmarks.suite import Suite
@@ -49,7 +49,7 @@ def stored(results: ResultSet, variant: str) -> StoredRun:
     return run
 
 
-def require_valid(results: ResultSet, but: Collection[FlagCode] = ()) -> Mapping[str, RunResult]:
+def require_valid(results: ResultSet, but: Collection[str] = ()) -> Mapping[str, RunResult]:
     """All rows by variant; each must be valid, or the first reason why it is not fails the test. Flags of ``but`` do not count:
     those that a machine raises which has other things to do."""
     rows = {row.variant: row for row in (s.result for s in results.stored_runs())}

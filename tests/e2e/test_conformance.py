@@ -12,11 +12,11 @@ import pytest
 import redis
 
 from benchmarks import node_steps
-from benchmarks.accounting import account
 from benchmarks.hand_tools import ask_framework
 from benchmarks.labs.local import LocalLab
 from benchmarks.node_client import NodeClient, NodeError, PhaseCounts
-from benchmarks.task_table import TaskTable, build_task_tables
+from benchmarks.record.accounting import account
+from benchmarks.record.task_table import TaskTable, build_task_tables
 from tasks.contract import APPLICATION_DATABASE, WorkerPlan, framework_names
 from tasks.events import Outcome, Place
 from tasks.loads import Chain, Load, Prefilled, TaskClass, Tasks, only, tasks_in_a_unit

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.flags import FlagCode
+from benchmarks.profiling import PROFILED
 from benchmarks.results import LATEST
 from tests.e2e.cli_support import Ended, LabCli
 from tests.support import wait_for
@@ -45,7 +45,7 @@ def test_a_profiled_run_is_whole_and_marked(made: Ended) -> None:
     assert made.results.manifest()["state"] == "complete"
     assert made.results.manifest()["settings"]["profiler"] == "py-spy"
     for stored in made.results.stored_runs():
-        assert FlagCode.PROFILED in [flag.code for flag in stored.result.flags]
+        assert PROFILED.code in [flag.code for flag in stored.result.flags]
         assert not stored.result.valid
         assert set(stored.tasks()["phase"]) == {0, 1}
         assert stored.reading("flame_graph")["samples"].item() > 0

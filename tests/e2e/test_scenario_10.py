@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import RunResult
 from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.record.run_data import RunResult
 from tasks.events import Kind, Streamed
 from tests.e2e.agent_support import until
 from tests.e2e.scenario_support import require_valid, run_scenario, stored

@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from benchmarks import node_steps
-from benchmarks.flags import FlagCode
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import RunResult
 from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.record.flags import PARTLY_UNSUPPORTED
+from benchmarks.record.run_data import RunResult
 from benchmarks.results import StoredRun
 from benchmarks.scenarios.scenario_11_fastapi import ENDPOINTS, WARM_WAITS
 from tasks.events import Outcome, Place
@@ -88,7 +88,7 @@ def test_requests_are_answered_and_their_tasks_done_where_they_belong(local_lab:
         waited = tasks_of(run, "wait")
         if variant == NATIVE:
             assert (len(waited), row.measures["wait_p50_ms"]) == (0, None)
-            assert FlagCode.PARTLY_UNSUPPORTED in [flag.code for flag in row.flags]
+            assert PARTLY_UNSUPPORTED.code in [flag.code for flag in row.flags]
         else:
             assert (waited["acknowledged_ns"] > waited["finished_ns"]).all()
             assert measure(row, "wait_p50_ms") > 0

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.flags import FlagCode
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import RunResult
+from benchmarks.record.mock_api_books import MOCK_API_LIMIT
+from benchmarks.record.run_data import RunResult
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 VARIANTS = ("floor", "celery-gevent", "asynctasq-async")
@@ -25,7 +25,7 @@ def measure(row: RunResult, name: str) -> float:
 def test_ten_slots_of_100_ms_give_at_most_100_tasks_a_second(local_lab: LocalLab, tmp_path: Path) -> None:
     results = run_scenario(local_lab, tmp_path, 2, VARIANTS, SIZES)
     assert results.facts()["mock_api_requests_per_s"] > 1000
-    for variant, row in require_valid(results, but={FlagCode.MOCK_API_LIMIT}).items():
+    for variant, row in require_valid(results, but={MOCK_API_LIMIT.code}).items():
         assert 0 < measure(row, "throughput") == measure(row, "slots_10_per_s") <= 100
         assert (measure(row, "slots_10_reached"), measure(row, "slots_10_processes")) == (SLOTS, 2)
         assert 1 < measure(row, "slots_10_in_flight_mean") <= measure(row, "slots_10_in_flight_max") <= SLOTS

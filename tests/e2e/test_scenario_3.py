@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import RunResult
+from benchmarks.record.run_data import RunResult
 from benchmarks.results import StoredRun
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.flags import FlagCode
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import RunResult
+from benchmarks.record.flags import OFFERED_RATE_MISSED
+from benchmarks.record.mock_api_books import MOCK_API_LIMIT
+from benchmarks.record.run_data import RunResult
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 VARIANTS = ("floor", "celery-threads", "asynctasq-async")
@@ -27,7 +28,7 @@ def measure(row: RunResult, name: str) -> float:
 def test_every_class_is_counted_and_every_variant_has_the_same_tasks(local_lab: LocalLab, tmp_path: Path) -> None:
     results = run_scenario(local_lab, tmp_path, 4, VARIANTS, SIZES)
     sequences = []
-    for variant, row in require_valid(results, but={FlagCode.OFFERED_RATE_MISSED, FlagCode.MOCK_API_LIMIT}).items():
+    for variant, row in require_valid(results, but={OFFERED_RATE_MISSED.code, MOCK_API_LIMIT.code}).items():
         run = stored(results, variant)
         tasks, log = run.tasks(), run.reading("mock_api")
         assert measure(row, "completed") == measure(row, "attempted")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import RunResult
+from benchmarks.record.run_data import RunResult
 from benchmarks.scenarios.scenario_6_scalability import CEILING, Verdict
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import RunResult
+from benchmarks.record.run_data import RunResult
 from benchmarks.results import ResultSet
 from tasks.contract import APPLICATION_DATABASE
 from tests.e2e.scenario_support import require_valid, run_scenario

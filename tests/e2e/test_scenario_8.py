@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.flags import FlagCode
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import RunResult
+from benchmarks.record.flags import HOST_LOAD_HIGH, TASK_LOST_AT_STOP
+from benchmarks.record.run_data import RunResult
 from tasks.contract import FRAMEWORKS_PATH_VARIABLE
 from tests.e2e import contrived_tasks
 from tests.e2e.contrived_tasks import HASTY
@@ -57,7 +57,7 @@ def test_tasks_that_a_stop_takes_away_are_a_finding(tmp_path: Path, monkeypatch:
     with LocalLab() as lab:
         results = run_scenario(lab, tmp_path / "results", 8, (HASTY,), few)
     row = require_valid(results)[HASTY]
-    assert [flag.code for flag in row.flags if flag.code is not FlagCode.HOST_LOAD_HIGH] == [FlagCode.TASK_LOST_AT_STOP]
+    assert [flag.code for flag in row.flags if flag.code != HOST_LOAD_HIGH.code] == [TASK_LOST_AT_STOP.code]
     assert measure(row, "stop_lost_tasks") == measure(row, "lost") >= 1
     assert measure(row, "stop_finished_in_hand_tasks") == 0
     assert 1 <= measure(row, "stop_in_hand_tasks") <= 2

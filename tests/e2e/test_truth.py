@@ -16,16 +16,16 @@ import pandas as pd
 import pytest
 
 from benchmarks import node_steps, queueing
-from benchmarks.flags import FlagCode
 from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import control_of
 from benchmarks.labs.local import LocalLab
 from benchmarks.node_client import NodeClient
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry
+from benchmarks.record.flags import OFFERED_RATE_MISSED
+from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.results import ResultSet
 from benchmarks.statistics import compare, holm
-from benchmarks.task_table import TaskTable, build_task_tables
 from tasks.contract import framework_names
 from tasks.loads import NS_PER_S, Paced, only
 from tasks.producing import ProduceOrder
@@ -39,7 +39,7 @@ TASKS = 400
 MARKS = ("before", "filled", "after")
 SHORT_S = 15
 LATENCIES = re.compile(r"p50|p95|p99|mean_latency|(paced|half)_.*_ms")
-OF_THE_MACHINE = {FlagCode.OFFERED_RATE_MISSED.code}
+OF_THE_MACHINE = {OFFERED_RATE_MISSED.code}
 """What may befall a run on a machine that is busy with something else."""
 NEVER_BY_CHANCE = 0.001
 

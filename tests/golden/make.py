@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.flags import FlagCode, is_valid, run_flags
 from benchmarks.manifest import describe_scenario
-from benchmarks.model import PhaseData, RunData, RunResult
 from benchmarks.plan.suite_plan import Entry, SuitePlan
+from benchmarks.record.flags import RUN_FAILED, is_valid
+from benchmarks.record.run_data import PhaseData, RunData, RunResult
+from benchmarks.record.task_table import TaskTable, tasks_frame
+from benchmarks.record.validity import run_flags
 from benchmarks.results import ResultSet, samples_frame
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
-from benchmarks.task_table import TaskTable, tasks_frame
 from infrastructure.readings import TreeSample
 from tasks.loads import Load, Paced, Prefilled
 from tests.golden import FOLDER
@@ -175,7 +176,7 @@ def store(results: ResultSet, variant: str, repetition: int, failure: str | None
     row = RunResult(SCENARIO.name, BEHAVIOURS[variant].framework, variant, run, repetition, valid=False)
     sizes = {"tasks": CAPACITY, "rate_per_s": 100}
     if failure is not None:
-        row = replace(row, failure=failure, flags=(FlagCode.RUN_FAILED.flag(reason=failure),))
+        row = replace(row, failure=failure, flags=(RUN_FAILED.flag(reason=failure),))
         nothing: dict[str, Any] = {"phase_names": {}, "worker": None, "phases": [], "accounts": {}}
         results.store_run(row, tasks_frame({}), samples_frame([]), {"executed_variant": variant, "sizes": sizes, **nothing})
         return

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.accounting import account
-from benchmarks.model import (
+from benchmarks.record.accounting import account
+from benchmarks.record.run_data import (
     HostReading,
     PhaseData,
     PhaseRecord,
@@ -17,7 +17,7 @@ from benchmarks.model import (
     RunData,
     WorkerRecord,
 )
-from benchmarks.task_table import TaskTable, build_task_tables
+from benchmarks.record.task_table import TaskTable, build_task_tables
 from infrastructure.event_log import EVENT_DTYPE, Events
 from infrastructure.readings import TreeSample
 from tasks.contract import Variant

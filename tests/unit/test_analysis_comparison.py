@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.analysis.comparison import Contest, compare_family, compare_pairs, compared_measures, equals_p
 from benchmarks.analysis.model import PairComparison
-from benchmarks.model import Direction
+from benchmarks.run.contract import Direction
 from benchmarks.statistics import compare, holm, ratio_interval
 
 FAST = [200.0, 202.0, 198.0, 201.0, 199.0, 200.5]

@@ -18,7 +18,7 @@ from benchmarks.analysis.listing import list_sets
 from benchmarks.analysis.model import Analysis, TargetState
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS, document_of, store
 from benchmarks.analysis.tables import print_analysis, print_check, print_comparison, print_list
-from benchmarks.flags import FlagCode, Severity
+from benchmarks.record.flags import UNSUPPORTED, Severity
 from benchmarks.results import ResultSet, ResultSetError, validate
 from benchmarks.statistics import mean_interval
 from tests.golden import Golden, unpack
@@ -233,7 +233,7 @@ def test_runs_made_differently_are_warned_of(golden: Callable[[Golden], Path], t
 def test_what_a_variant_cannot_do_is_said_and_is_no_fault(golden: Callable[[Golden], Path], tmp_path: Path) -> None:
     folder = tmp_path / "set"
     shutil.copytree(golden("good"), folder)
-    unable = FlagCode.UNSUPPORTED.flag(reason="it lacks chains")
+    unable = UNSUPPORTED.flag(reason="it lacks chains")
 
     def exclude(document: dict[str, Any]) -> None:
         if document["variant"] == "swift":

@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from benchmarks import harness
-from benchmarks.accounting import account
 from benchmarks.harness import Figure, at_least, at_most, made_up_events, ratios, shown
 from benchmarks.labs import LabError
-from benchmarks.task_table import build_task_tables
+from benchmarks.record.accounting import account
+from benchmarks.record.task_table import build_task_tables
 
 
 @pytest.mark.parametrize(("value", "met"), [(2.9, True), (3.0, True), (3.1, False)])

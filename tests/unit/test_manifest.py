@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from benchmarks.manifest import cgroup_limits, describe_scenario, gather, git_state, host_facts, queuelab_version, read_host
-from benchmarks.resources import host_cores
+from benchmarks.record.disturbance import host_cores
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 
 

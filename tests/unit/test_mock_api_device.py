@@ -11,8 +11,8 @@ from benchmarks import mock_api_capacity
 from benchmarks.devices.mock_api import MOCK_API_LOG
 from benchmarks.labs import Lab, LabError
 from benchmarks.mock_api_capacity import Spent, requests_per_s, spent_from
-from benchmarks.model import Places
 from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.run.contract import Places
 from tests.mock_api_server import running_mock_api
 
 LOG_CAPACITY = 3

@@ -15,17 +15,19 @@ import pytest
 from benchmarks.analysis.analyse import analyse
 from benchmarks.analysis.check import failures
 from benchmarks.devices.flame_graph import FlameGraph, agent_of
-from benchmarks.flags import FlagCode, Severity, is_valid
 from benchmarks.labs import LabError
 from benchmarks.labs.local import LocalLab
-from benchmarks.model import Look, PhaseData, PhasePlan, Places
-from benchmarks.profiling import flame_graphs, memray_variables, nothing_beside, profiled
+from benchmarks.profiling import PROFILED, flame_graphs, memray_variables, nothing_beside, profiled
+from benchmarks.record.flags import Severity, is_valid
+from benchmarks.record.run_data import PhaseData
+from benchmarks.run.contract import Look, PhasePlan, Places
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from infrastructure.agent.errors import SupervisionError
 from infrastructure.agent.memory_profile import under_memray
 from infrastructure.agent.settings import SettingsError, settings_from
 from tasks.contract import WorkerCommand
 from tests.golden import unpack
+from tests.unit.declared import flag_kinds
 from tests.unit.made_up import context, good_run
 
 QUICK = SCENARIO.sizes["quick"]
@@ -73,7 +75,7 @@ def test_all_else_is_the_scenarios_own() -> None:
 
 def test_a_profiled_run_is_marked_and_in_no_statistic() -> None:
     (flag,) = profiled(SCENARIO, None, "some-profiler", nothing_beside).flags(good_run())
-    assert (flag.code, flag.code.severity) == (FlagCode.PROFILED, Severity.EXCLUDED)
+    assert (flag.code, flag.severity) == (PROFILED.code, Severity.EXCLUDED)
     assert str(flag) == "profiled: some-profiler watched the worker"
     assert not is_valid([flag])
 
@@ -90,7 +92,7 @@ def test_a_set_of_profiles_passes_a_check(tmp_path: Path, codes: list[str], expe
 
 
 def flag(code: str) -> dict[str, str]:
-    found = next(known for known in FlagCode if known.code == code)
+    found = next(known for known in flag_kinds() if known.code == code)
     return {"code": code, "severity": found.severity.value, "detail": "made up", "advice": found.advice}
 
 

@@ -17,12 +17,13 @@ import pandas as pd
 import pytest
 
 from benchmarks import manifest as manifests
-from benchmarks.flags import FlagCode, run_flags
-from benchmarks.model import RunResult
+from benchmarks.record.flags import CPU_STEAL, NOTHING_EXECUTED, RUN_FAILED, SWAPPING, TASK_LOST
+from benchmarks.record.run_data import RunResult
+from benchmarks.record.task_table import build_task_tables, tasks_frame
+from benchmarks.record.validity import run_flags
 from benchmarks.results import ResultSet, ResultSetError, csv_columns, samples_frame, validate
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.statistics import mean_interval
-from benchmarks.task_table import build_task_tables, tasks_frame
 from tests.unit.made_up import RUN, events, good_run, prefilled_rows, sample
 
 SCHEMAS = Path(manifests.__file__).parent / "schemas"
@@ -127,7 +128,7 @@ def test_a_manifest_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_comes_back_as_it_was_stored(results: ResultSet) -> None:
     data = good_run()
-    flag = FlagCode.CPU_STEAL.flag(share=0.1)
+    flag = CPU_STEAL.flag(share=0.1)
     stored = row(1, flags=(flag,), valid=True)
     folder = store(
         results, stored, {"phases": [phase.record for phase in data.phases.values()], "worker": data.worker, "n": np.int64(3)}
@@ -150,7 +151,7 @@ def test_a_set_just_written_and_the_same_read_again_are_the_same(results: Result
 
 
 def test_a_run_that_could_not_be_made_is_stored_too(results: ResultSet) -> None:
-    flag = FlagCode.RUN_FAILED.flag(reason="no worker")
+    flag = RUN_FAILED.flag(reason="no worker")
     failed = row(1, valid=False, flags=(flag,), measures={}, failure="no worker\nTraceback")
     results.store_run(failed, tasks_frame({}), samples_frame([]))
     (again,) = ResultSet.open(results.path).stored_runs()
@@ -257,7 +258,7 @@ def test_a_scenario_without_a_leading_measure_leaves_its_column_out() -> None:
 
 
 def test_every_run_has_a_row_with_its_figures_and_flags(results: ResultSet) -> None:
-    flags = (FlagCode.TASK_LOST.flag(phase="a", count=1, acknowledged=2, ids="0"), *[FlagCode.SWAPPING.flag(pages=1)] * 2)
+    flags = (TASK_LOST.flag(phase="a", count=1, acknowledged=2, ids="0"), *[SWAPPING.flag(pages=1)] * 2)
     store(results, row(2, "fast", 2, valid=False, flags=flags))
     store(results, row(1, "fast", 1))
     first, second = table_of(results)
@@ -273,7 +274,7 @@ def test_every_run_has_a_row_with_its_figures_and_flags(results: ResultSet) -> N
 
 
 def test_invalid_runs_are_listed_and_in_no_statistic(results: ResultSet) -> None:
-    flag = FlagCode.NOTHING_EXECUTED.flag(phase="paced", attempted=3)
+    flag = NOTHING_EXECUTED.flag(phase="paced", attempted=3)
     for number in (1, 2, 3, 4):
         store(results, row(number))
     store(results, row(5, valid=False, flags=(flag,), measures={"drain_per_s": 1e9}))
@@ -398,7 +399,7 @@ def test_a_foreign_manifest_is_refused(results: ResultSet, foreign: str) -> None
         ("variant", "other", "holds another run"),
         ("run", 2, "holds another run"),
         ("measures", {"p50": "fast"}, "is not a run"),
-        ("flags", [{"code": "of-the-future", "severity": "note", "detail": "", "advice": ""}], "newer version"),
+        ("flags", [{"code": "task-lost", "severity": "dire", "detail": "", "advice": ""}], "is not a run"),
     ],
 )
 def test_a_run_that_was_tampered_with_is_refused(results: ResultSet, field: str, value: object, message: str) -> None:
@@ -406,6 +407,16 @@ def test_a_run_that_was_tampered_with_is_refused(results: ResultSet, field: str,
     file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {field: value}), encoding="utf-8")
     with pytest.raises(ResultSetError, match=message):
         ResultSet.open(results.path)
+
+
+def test_a_flag_that_this_version_does_not_know_is_read_as_it_was_stored(results: ResultSet) -> None:
+    file = store(results, row(1)) / "run.json"
+    flag = {"code": "of-the-future", "severity": "warning", "detail": "seen", "advice": "do this"}
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"flags": [flag]}), encoding="utf-8")
+    opened = ResultSet.open(results.path)
+    assert [found.as_data() for found in opened.stored_runs()[0].result.flags] == [flag]
+    opened.write_tables()
+    assert "of-the-future" in (results.path / f"{NAME}.csv").read_text(encoding="utf-8")
 
 
 def test_a_number_that_json_does_not_have_is_refused(results: ResultSet) -> None:

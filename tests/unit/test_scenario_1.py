@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.flags import FlagCode, run_flags
-from benchmarks.model import PhaseData, PhasePlan, Scenario
+from benchmarks.record.flags import NOTHING_EXECUTED
+from benchmarks.record.run_data import PhaseData
+from benchmarks.record.validity import run_flags
+from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.scenario_1_throughput import SCENARIO
+from benchmarks.scenarios.scenario_1_throughput import PACED_RATE_CAPPED, SCENARIO
 from tasks.loads import Paced, Prefilled
 from tests.unit.made_up import MS, RUN, S, context, good_run, paced_rows, phase_data, prefilled_rows, sent
 
@@ -87,7 +89,7 @@ def test_nothing_executed_reports_no_latency_and_no_rate() -> None:
     rates = ["total_time", "throughput", "drain_per_s", "cpu_percent", "worker_cpu_s_per_1000", "redis_commands_per_task"]
     assert {measures[name] for name in latencies + rates} == {None}
     assert (measures["attempted"], measures["completed"], measures["lost"]) == (340, 0, 340)
-    assert FlagCode.NOTHING_EXECUTED in [flag.code for flag in run_flags(data)]
+    assert NOTHING_EXECUTED.code in [flag.code for flag in run_flags(data)]
 
 
 def test_a_run_that_ended_early_gives_what_it_has() -> None:
@@ -163,7 +165,7 @@ def test_without_a_capacity_the_enqueue_rate_or_the_fixed_rate_stands_in() -> No
 def test_a_capped_rate_is_noted_and_the_run_stays_valid() -> None:
     fast = phase_data(1, "capacity", Prefilled(200), prefilled_rows(200, each_ns=MS // 100), 200)
     (flag,) = SCENARIO.flags(good_run(data={"capacity": fast}))
-    assert flag.code is FlagCode.PACED_RATE_CAPPED
+    assert flag.code == PACED_RATE_CAPPED.code
     assert "half: 500.0 tasks/s" in flag.detail
     assert SCENARIO.flags(good_run()) == ()
 

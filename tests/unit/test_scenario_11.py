@@ -8,11 +8,20 @@ import pandas as pd
 import pytest
 
 from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
-from benchmarks.flags import FlagCode, run_flags
-from benchmarks.model import PhaseData, PhasePlan, Produced, RunData, Scenario
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
+from benchmarks.record.flags import PARTLY_UNSUPPORTED, TOO_FEW_PROCESSES
+from benchmarks.record.run_data import PhaseData, Produced, RunData
+from benchmarks.record.validity import run_flags
+from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.scenario_11_fastapi import ENDPOINTS, SCENARIO, answered_per_s, holds
+from benchmarks.scenarios.scenario_11_fastapi import (
+    ENDPOINTS,
+    SCENARIO,
+    SERVICE_LEVEL_NOT_HELD,
+    WEB_CLIENT_LIMIT,
+    answered_per_s,
+    holds,
+)
 from tasks.contract import Variant
 from tasks.loads import Burst, Load, Mix, Paced, TaskClass
 from tests.unit.made_up import MS, RUN, Row, S, context, finished, phase_data, sample, sent, started, table_of, worker
@@ -261,7 +270,7 @@ def test_what_keeps_no_results_is_not_waited_for_and_says_so() -> None:
     assert plans[-1].name == "dispatch_step_2"
     assert {p.worker.results for p in plans} == {False}
     (flag,) = SCENARIO.flags(good_run(variant=NO_RESULTS))
-    assert (flag.code, flag.detail) == (FlagCode.PARTLY_UNSUPPORTED, "wait_* not measured: it keeps none")
+    assert (flag.code, flag.detail) == (PARTLY_UNSUPPORTED.code, "wait_* not measured: it keeps none")
     assert SCENARIO.unsupported(NO_RESULTS) is None
     assert SCENARIO.unsupported(replace(NO_RESULTS, lacks={"web": "no client"})) == "no client"
 
@@ -311,7 +320,7 @@ def test_a_level_that_was_never_held_is_said_with_the_rates_tried() -> None:
     }
     data = good_run(data=slow)
     (flag,) = SCENARIO.flags(data)
-    assert flag.code is FlagCode.SERVICE_LEVEL_NOT_HELD
+    assert flag.code == SERVICE_LEVEL_NOT_HELD.code
     assert "nothing: at none of 100, 200, 300 requests/s" in flag.detail
     measures = SCENARIO.measures(data)
     assert (measures["nothing_service_level_per_s"], measures["dispatch_service_level_ratio"]) == (None, None)
@@ -323,7 +332,7 @@ def test_the_client_is_told_apart_from_the_application(client_cpu_s: float, web_
     produced = Produced(200, 200, 0, {}, 0, S, cpu_s=client_cpu_s)
     flat = web_phase(8, "dispatch_flat_out", Burst(200), rows, 200, web_cpu_s=web_cpu_s, produced=produced)
     codes = [flag.code for flag in SCENARIO.flags(good_run(data={"dispatch_flat_out": flat}))]
-    assert codes == ([FlagCode.WEB_CLIENT_LIMIT] if flagged else [])
+    assert codes == ([WEB_CLIENT_LIMIT.code] if flagged else [])
 
 
 def test_requests_are_no_backlog_that_must_reach_every_process() -> None:
@@ -332,7 +341,7 @@ def test_requests_are_no_backlog_that_must_reach_every_process() -> None:
     posted = web_phase(8, "dispatch_flat_out", Burst(200), rows, 200, worker=promised)
     pushed = replace(posted, record=replace(posted.record, tasks=Mix((TaskClass("noop"),))))
     assert run_flags(good_run(data={"dispatch_flat_out": posted})) == ()
-    assert [f.code for f in run_flags(good_run(data={"dispatch_flat_out": pushed}))] == [FlagCode.TOO_FEW_PROCESSES]
+    assert [f.code for f in run_flags(good_run(data={"dispatch_flat_out": pushed}))] == [TOO_FEW_PROCESSES.code]
 
 
 @pytest.mark.parametrize("name", list(QUICK))

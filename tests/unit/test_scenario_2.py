@@ -7,12 +7,20 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from benchmarks.concurrency import executing
 from benchmarks.devices.mock_api import frame_of
-from benchmarks.flags import FlagCode
-from benchmarks.mock_api_books import Balance, Served, asked_latencies_ms, balance, served
-from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
 from benchmarks.plan.scaling import slots_in_reach
+from benchmarks.record.concurrency import executing
+from benchmarks.record.mock_api_books import (
+    MOCK_API_LIMIT,
+    REQUESTS_UNBALANCED,
+    Balance,
+    Served,
+    asked_latencies_ms,
+    balance,
+    served,
+)
+from benchmarks.record.run_data import PhaseData, RunData
+from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_2_io_bound import SCENARIO, SLOTS
 from tasks.contract import Variant
@@ -204,7 +212,7 @@ def test_every_request_and_every_task_is_accounted_for() -> None:
 
 def test_a_log_that_differs_makes_the_run_invalid() -> None:
     (flag,) = SCENARIO.flags(run_of(drain(1, "slots_10", 10, log_of(49))))
-    assert flag.code is FlagCode.REQUESTS_UNBALANCED
+    assert flag.code == REQUESTS_UNBALANCED.code
     assert "of 50 tasks that say they were answered, 1 are not" in flag.detail
     assert SCENARIO.flags(good_run()) == ()
 
@@ -218,7 +226,7 @@ def test_a_log_that_differs_makes_the_run_invalid() -> None:
 )
 def test_a_mock_api_that_was_the_limit_makes_the_run_invalid(log: pd.DataFrame, reason: str) -> None:
     (flag,) = SCENARIO.flags(run_of(drain(1, "slots_10", 10, log)))
-    assert (flag.code, flag.detail) == (FlagCode.MOCK_API_LIMIT, f"slots_10: the mock API was the limit: {reason}")
+    assert (flag.code, flag.detail) == (MOCK_API_LIMIT.code, f"slots_10: the mock API was the limit: {reason}")
 
 
 def test_drawn_latencies_are_held_against_what_each_request_asked_for() -> None:

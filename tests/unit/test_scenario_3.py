@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.flags import FlagCode
-from benchmarks.model import PhaseData, PhasePlan, RunContext, RunData, Scenario
+from benchmarks.record.run_data import PhaseData, RunContext, RunData
+from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.scenario_3_cpu_bound import HEAVY_LABEL, LIGHT_LABEL, SCENARIO, WARM
+from benchmarks.scenarios.scenario_3_cpu_bound import CPU_TASK_OFF, HEAVY_LABEL, HEAVY_TASKS_OVERLAP, LIGHT_LABEL, SCENARIO, WARM
 from tasks.contract import Execution, Variant
 from tasks.loads import Mix, Paced, Prefilled
 from tests.unit.made_up import MS, Row, S, context, executed, good_run, phase_data, sample
@@ -241,7 +241,7 @@ def test_a_task_that_is_off_its_calibration_is_warned_of() -> None:
     assert not SCENARIO.flags(of_processes())
     slow = run_of([drained(1, "processes_1", 15, 1, 27)], context_of("thread"))
     (flag,) = SCENARIO.flags(slow)
-    assert flag.code is FlagCode.CPU_TASK_OFF
+    assert flag.code == CPU_TASK_OFF.code
     assert "27.0 ms alone where it was calibrated to 20 ms" in flag.detail
     assert not SCENARIO.flags(replace(slow, phases={}))
 
@@ -251,7 +251,7 @@ def test_heavy_tasks_that_overlap_are_warned_of() -> None:
     overlapping = run_of([paced(1, "light_beside", [4.0] * 31, heavy=[0, 9, 19, 30])], context_of("thread"))
     assert SCENARIO.measures(overlapping)["heavy_overlap_share"] == pytest.approx(2 / 3)
     (flag,) = SCENARIO.flags(overlapping)
-    assert flag.code is FlagCode.HEAVY_TASKS_OVERLAP
+    assert flag.code == HEAVY_TASKS_OVERLAP.code
     assert "67% of the heavy tasks" in flag.detail
 
 

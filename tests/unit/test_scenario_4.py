@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.devices.mock_api import frame_of
-from benchmarks.flags import FlagCode
-from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
+from benchmarks.record.mock_api_books import REQUESTS_UNBALANCED
+from benchmarks.record.run_data import PhaseData, RunData
+from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_4_mixed import HEAVY, IO, LIGHT, SCENARIO
 from tasks.loads import Load, Mix, Paced, Prefilled
@@ -185,7 +186,7 @@ def test_a_run_that_ended_early_gives_what_it_has() -> None:
 def test_only_the_tasks_that_call_the_mock_api_must_be_in_its_log() -> None:
     assert SCENARIO.flags(good_run()) == ()
     (flag,) = SCENARIO.flags(run_of(phase_of(2, "paced", Paced(100, 1), log=log_of(2)[1:])))
-    assert flag.code is FlagCode.REQUESTS_UNBALANCED
+    assert flag.code == REQUESTS_UNBALANCED.code
     assert "1 are not in the mock API's log" in flag.detail
 
 

@@ -9,10 +9,19 @@ import pytest
 
 from benchmarks.devices.messages import COLUMNS, Messages
 from benchmarks.devices.orders_seen import OrdersSeen
-from benchmarks.flags import FlagCode, is_valid
-from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
+from benchmarks.record.flags import is_valid
+from benchmarks.record.run_data import PhaseData, RunData
+from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.scenario_5_serialization import CHANGE_LABEL, ORDER_LABELS, SCENARIO, Payload
+from benchmarks.scenarios.scenario_5_serialization import (
+    CHANGE_LABEL,
+    ORDER_LABELS,
+    ORDER_UNCHANGED,
+    PAYLOAD_DAMAGED,
+    PAYLOADS_LEFT_OUT,
+    SCENARIO,
+    Payload,
+)
 from tasks.contract import Variant
 from tasks.loads import Mix, Paced, Prefilled, count_of
 from tests.unit.made_up import (
@@ -218,7 +227,7 @@ def test_a_row_that_had_not_changed_yet_is_not_counted() -> None:
 def test_an_order_that_was_not_changed_in_time_makes_the_run_invalid() -> None:
     by_hand = run_of(BY_HAND, stale(2, "json", seen(("dict", 1, 1), ("dict", 1, 2))))
     (flag,) = SCENARIO.flags(by_hand)
-    assert flag.code is FlagCode.ORDER_UNCHANGED
+    assert flag.code == ORDER_UNCHANGED.code
     assert "stale_json: only 1 of 2 tasks" in flag.detail
     assert not is_valid([flag])
 
@@ -226,14 +235,14 @@ def test_an_order_that_was_not_changed_in_time_makes_the_run_invalid() -> None:
 def test_a_payload_that_does_not_arrive_as_it_was_sent_makes_the_run_invalid() -> None:
     rows = [sent(0), started(0, MS), finished(0, 2 * MS, 2), *executed(1, 0)]
     (flag,) = SCENARIO.flags(run_of(BY_HAND, phase(1, "filled_json_text_1kb", Prefilled(2), rows, 2)))
-    assert (flag.code, is_valid([flag])) == (FlagCode.PAYLOAD_DAMAGED, False)
+    assert (flag.code, is_valid([flag])) == (PAYLOAD_DAMAGED.code, False)
     assert "filled_json_text_1kb: 1 of 2" in flag.detail
 
 
 def test_what_took_too_long_is_noted_and_a_complete_run_has_no_flag() -> None:
     assert SCENARIO.flags(complete()) == ()
     (flag,) = SCENARIO.flags(replace(complete(), context=context(THOROUGH, variant=BY_VALUE)))
-    assert flag.code is FlagCode.PAYLOADS_LEFT_OUT
+    assert flag.code == PAYLOADS_LEFT_OUT.code
     assert "pickle nested_100kb at a rate, pickle nested_100kb in a queue of its own, pickle nested_1kb at a rate" in flag.detail
     without = messages_of(*BY_VALUE.serializers)
     without = without[~((without["serializer"] == "yaml") & (without["size_bytes"] == 100_000))]

@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.flags import FlagCode, is_valid, run_flags
-from benchmarks.model import PhaseData, PhasePlan, RunData, Scenario
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
+from benchmarks.record.flags import OFFERED_RATE_MISSED, is_valid
+from benchmarks.record.run_data import PhaseData, RunData
+from benchmarks.record.validity import run_flags
+from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_6_scalability import (
+    CAPACITY_AT_LEAST,
+    CAPACITY_NOT_FOUND,
     CEILING,
     LOW,
     SCENARIO,
@@ -183,16 +187,16 @@ def test_the_capacity_is_the_highest_rate_that_held_whatever_failed_below_it() -
 def test_a_rate_that_the_producer_could_not_offer_invalidates_no_run() -> None:
     assert is_valid(run_flags(whole_run()))
     low = paced(3, LOW, 50, soon, sends=1.1)
-    assert FlagCode.OFFERED_RATE_MISSED in [flag.code for flag in run_flags(run_of([low]))]
+    assert OFFERED_RATE_MISSED.code in [flag.code for flag in run_flags(run_of([low]))]
 
 
 def test_a_capacity_that_is_only_a_lower_bound_is_noted() -> None:
     (flag,) = SCENARIO.flags(whole_run())
-    assert flag.code is FlagCode.CAPACITY_AT_LEAST
+    assert flag.code == CAPACITY_AT_LEAST.code
     assert "400.0 tasks/s were held" in flag.detail
     assert "could not offer 450.0/s" in flag.detail
     all_held = run_of([paced(1, LOW, 50, soon), paced(2, "step_1", 300, soon)])
-    assert [f.code for f in SCENARIO.flags(all_held)] == [FlagCode.CAPACITY_AT_LEAST]
+    assert [f.code for f in SCENARIO.flags(all_held)] == [CAPACITY_AT_LEAST.code]
     assert SCENARIO.measures(all_held)["not_held_per_s"] is None
 
 
@@ -207,7 +211,7 @@ def test_a_limit_that_was_the_workers_needs_no_note() -> None:
 def test_without_a_rate_that_held_there_is_a_warning_and_no_capacity() -> None:
     data = run_of([paced(1, LOW, 50, soon), paced(2, "step_1", 300, overloaded), paced(3, "step_2", 200, overloaded)])
     (flag,) = SCENARIO.flags(data)
-    assert flag.code is FlagCode.CAPACITY_NOT_FOUND
+    assert flag.code == CAPACITY_NOT_FOUND.code
     assert "2 rates from 200.0 to 300.0" in flag.detail
     assert "2 late" in flag.detail
     assert SCENARIO.measures(data)["capacity_per_s"] is None

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.flags import FlagCode, is_valid, run_flags
-from benchmarks.model import PhaseData, RunContext, RunData, Scenario, StartRecord, StopRecord
 from benchmarks.plan.wishes import StartWish
+from benchmarks.record.flags import TASK_DOUBLED_AT_STOP, TASK_LOST, TASK_LOST_AT_STOP, is_valid
+from benchmarks.record.run_data import PhaseData, RunContext, RunData, StartRecord, StopRecord
+from benchmarks.record.validity import run_flags
+from benchmarks.run.contract import Scenario
 from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.scenario_8_cold_start import SCENARIO
+from benchmarks.scenarios.scenario_8_cold_start import PAGE_CACHE_WARM, SCENARIO, STOP_NOT_GRACEFUL
 from infrastructure.readings import StartTimes
 from tasks.loads import Burst
 from tests.unit.made_up import MS, Row, S, executed, finished, good_run, phase_data, reading, sent, started
@@ -154,26 +156,26 @@ def test_what_becomes_of_the_tasks_in_hand_is_counted_task_by_task() -> None:
 
 def test_a_loss_over_a_stop_is_a_finding_and_one_without_makes_the_run_invalid() -> None:
     flags = run_flags(run_of(stop()))
-    (lost,) = [f for f in flags if f.code is FlagCode.TASK_LOST_AT_STOP]
+    (lost,) = [f for f in flags if f.code == TASK_LOST_AT_STOP.code]
     assert "1 of 8 acknowledged tasks never ended" in lost.detail
     assert "at-least-once" in lost.detail
     assert is_valid(flags)
     unstopped = stop()
     unstopped = replace(unstopped, record=replace(unstopped.record, start=None))
-    assert FlagCode.TASK_LOST in [f.code for f in run_flags(run_of(unstopped))]
+    assert TASK_LOST.code in [f.code for f in run_flags(run_of(unstopped))]
 
 
 def test_a_task_that_ended_twice_over_a_stop_is_a_finding_too() -> None:
     twice = [*stop_rows(), finished(7, 6 * S), finished(7, 7 * S, process=200), finished(3, 3 * S + 60 * MS)]
     data = run_of(stop(twice))
-    assert [f.code for f in run_flags(data)].count(FlagCode.TASK_DOUBLED_AT_STOP) == 1
+    assert [f.code for f in run_flags(data)].count(TASK_DOUBLED_AT_STOP.code) == 1
     measures = SCENARIO.measures(data)
     assert (measures["stop_lost_tasks"], measures["stop_doubled_tasks"], measures["stop_finished_in_hand_tasks"]) == (0, 2, 2)
 
 
 def test_a_worker_that_had_to_be_killed_is_named() -> None:
     (flag,) = SCENARIO.flags(run_of(stop(graceful=False)))
-    assert flag.code is FlagCode.STOP_NOT_GRACEFUL
+    assert flag.code == STOP_NOT_GRACEFUL.code
     assert SCENARIO.measures(run_of(stop(graceful=False)))["stop_graceful_share"] == 0
 
 
@@ -182,7 +184,7 @@ def test_starts_that_read_nothing_were_not_cold() -> None:
     measures = SCENARIO.measures(data)
     assert {measures[name] for name in SCENARIO.columns if name.startswith("page_cache")} == {None}
     (flag,) = SCENARIO.flags(data)
-    assert flag.code is FlagCode.PAGE_CACHE_WARM
+    assert flag.code == PAGE_CACHE_WARM.code
     assert SCENARIO.flags(run_of()) == []
 
 

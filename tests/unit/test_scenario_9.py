@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from benchmarks.devices.unlistened_lane import NO_RUN, UnlistenedLane
-from benchmarks.flags import FlagCode, is_valid
-from benchmarks.model import PhaseData, PhasePlan, Places, Produced, RunData, Scenario
 from benchmarks.node_client import NodeError, PhaseCounts, ProducerStatus
+from benchmarks.record.flags import is_valid
+from benchmarks.record.run_data import PhaseData, Produced, RunData
+from benchmarks.run.contract import PhasePlan, Places, Scenario
 from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.scenario_9_multi_queue import SCENARIO
+from benchmarks.scenarios.scenario_9_multi_queue import NOT_OVERLOADED, SCENARIO, TASK_MISROUTED
 from tasks.contract import Depth, Variant
 from tasks.loads import Load, Mix, Paced, Prefilled
 from tasks.producing import ProduceOrder
@@ -163,7 +164,7 @@ def test_tasks_of_a_lane_that_nobody_listens_to_must_stay(waiting: int, started:
     data = multi_queue_run(one_lane=one_lane)
     assert SCENARIO.measures(data)["misrouted"] == misrouted
     (flag,) = SCENARIO.flags(data)
-    assert flag.code is FlagCode.TASK_MISROUTED
+    assert flag.code == TASK_MISROUTED.code
     assert f"{misrouted} of 20 tasks" in flag.detail
     assert not is_valid([flag])
 
@@ -174,7 +175,7 @@ def test_an_overload_without_a_backlog_is_flagged() -> None:
         rows += executed(sequence, sequence * 10 * MS, wait_ns=MS, phase=2, label=sequence % 3)
     data = multi_queue_run(overload=phase(2, "overload", Paced(75, 0.07), rows, 5))
     (flag,) = SCENARIO.flags(data)
-    assert flag.code is FlagCode.NOT_OVERLOADED
+    assert flag.code == NOT_OVERLOADED.code
     assert is_valid([flag])
     assert SCENARIO.measures(data)["inversions"] == 0
 

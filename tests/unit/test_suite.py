@@ -13,22 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import suite
-from benchmarks.flags import FlagCode
-from benchmarks.model import RunResult
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
+from benchmarks.record.enough import FAILURES_BEFORE_GIVING_UP, RUNS_FOR_AN_INTERVAL, wants_another_run
+from benchmarks.record.flags import RUN_FAILED, TASK_LOST, TIME_NAMESPACE_DIFFERS, WORKER_DIED
+from benchmarks.record.run_data import RunResult
 from benchmarks.results import ResultSet
 from benchmarks.runner import RecordedRun, RunSpec
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
-from benchmarks.suite import (
-    FAILURES_BEFORE_GIVING_UP,
-    RUNS_FOR_AN_INTERVAL,
-    Suite,
-    outcome_text,
-    record_of,
-    result_of,
-    wants_another_run,
-)
+from benchmarks.suite import Suite, outcome_text, record_of, result_of
 from tasks.contract import Variant
 from tests.unit.made_up import good_run, phase_data, sent, worker
 from tests.unit.test_results import gathered
@@ -47,7 +40,7 @@ def result(value: float | None, repetition: int = 1, variant: str = "some-fast")
 
 
 def invalid(repetition: int = 1) -> RunResult:
-    return replace(result(100.0, repetition), valid=False, flags=(FlagCode.TIME_NAMESPACE_DIFFERS.flag(),))
+    return replace(result(100.0, repetition), valid=False, flags=(TIME_NAMESPACE_DIFFERS.flag(),))
 
 
 # ---- order
@@ -249,19 +242,19 @@ def test_a_run_that_broke_a_rule_is_kept_with_its_measures_and_the_reason() -> N
     row = result_of(recorded(data=good_run(data={"paced": lossy})), "a")
     assert not row.valid
     assert row.measures["throughput"] == 1000
-    assert FlagCode.TASK_LOST in {f.code for f in row.flags}
+    assert TASK_LOST.code in {f.code for f in row.flags}
     assert "task-lost: paced: 1 of 1" in outcome_text(row, SCENARIO)
 
 
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (None, FlagCode.RUN_FAILED),
-        (good_run(), FlagCode.RUN_FAILED),
-        (replace(good_run(), worker=worker(died="killed")), FlagCode.WORKER_DIED),
+        (None, RUN_FAILED.code),
+        (good_run(), RUN_FAILED.code),
+        (replace(good_run(), worker=worker(died="killed")), WORKER_DIED.code),
     ],
 )
-def test_a_run_that_failed_has_no_measures_whatever_was_recorded_of_it(data: Any, code: FlagCode) -> None:
+def test_a_run_that_failed_has_no_measures_whatever_was_recorded_of_it(data: Any, code: str) -> None:
     row = result_of(recorded("it hung; its log ends:\nline 1\nline 2", data=data), "a")
     assert (row.valid, row.measures) == (False, {})
     assert [f.code for f in row.flags] == [code]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import RunResult
+from benchmarks.record.flags import SWAPPING, TASK_LOST, TIME_NAMESPACE_DIFFERS, Flag
+from benchmarks.record.run_data import RunResult
 from benchmarks.results import ResultSet
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.statistics import describe
@@ -36,7 +36,7 @@ def line_of(lines: list[str], variant: str) -> list[str]:
     return line.split()
 
 
-INVALID = FlagCode.TIME_NAMESPACE_DIFFERS.flag()
+INVALID = TIME_NAMESPACE_DIFFERS.flag()
 
 
 def test_every_variant_is_there_with_the_share_of_its_runs_that_counts() -> None:
@@ -93,7 +93,7 @@ def test_the_table_fits_a_terminal_of_80_columns_and_loses_nothing() -> None:
 def test_flags_are_printed_with_their_run_and_the_place_of_the_results_whole(tmp_path: Path) -> None:
     root = tmp_path / "a path with [brackets] that is longer than any line of this output can be" / ("x" * 150)
     results = ResultSet.create(root, "x", gathered())
-    lost = FlagCode.TASK_LOST.flag(phase="paced", count=1, acknowledged=2, ids="1")
+    lost = TASK_LOST.flag(phase="paced", count=1, acknowledged=2, ids="1")
     good = run(1, "some", 100.0)
     store(results, good)
     store(results, replace(good, run=2, repetition=2, valid=False, flags=(lost,)))
@@ -101,25 +101,25 @@ def test_flags_are_printed_with_their_run_and_the_place_of_the_results_whole(tmp
     print_summary(Console(file=output, width=80), results, [SCENARIO])
     lines = output.getvalue().splitlines()
     assert f"some #2 {lost}" in lines
-    assert f"task-lost: {lost.code.advice}" in lines
+    assert f"task-lost: {lost.advice}" in lines
     assert f"Results: {results.path}" in lines
 
 
 def test_of_many_flags_the_first_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
     results = ResultSet.create(tmp_path, "x", gathered())
-    many = tuple(FlagCode.TASK_LOST.flag(phase=f"phase-{i}", count=1, acknowledged=2, ids="1") for i in range(FLAGS_SHOWN + 3))
+    many = tuple(TASK_LOST.flag(phase=f"phase-{i}", count=1, acknowledged=2, ids="1") for i in range(FLAGS_SHOWN + 3))
     store(results, replace(run(1, "some", 100.0), valid=False, flags=many))
     output = io.StringIO()
     print_summary(Console(file=output, width=200), results, [SCENARIO])
     text = output.getvalue()
     assert text.count("#1 task-lost") == FLAGS_SHOWN
     assert f"and 3 more; all are in {SCENARIO.name}_stats.json" in text
-    assert text.count(FlagCode.TASK_LOST.advice) == 1
+    assert text.count(TASK_LOST.advice) == 1
 
 
 def test_the_worst_is_said_first(tmp_path: Path) -> None:
     results = ResultSet.create(tmp_path, "x", gathered())
-    notes = tuple(FlagCode.SWAPPING.flag(pages=i) for i in range(FLAGS_SHOWN))
+    notes = tuple(SWAPPING.flag(pages=i) for i in range(FLAGS_SHOWN))
     store(results, replace(run(1, "some", 100.0), flags=notes))
     store(results, replace(run(2, "some", 100.0), valid=False, flags=(INVALID,)))
     output = io.StringIO()

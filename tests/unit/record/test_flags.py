@@ -1,18 +1,48 @@
 """Which runs are valid, and what is said of the others."""
 
+import importlib
+import re
 import string
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchmarks.flags import FEWEST_RUNS, Flag, FlagCode, Severity, group_flags, is_valid, run_flags
-from benchmarks.model import Produced, RunData
+from benchmarks.record.enough import FEWEST_RUNS, group_flags
+from benchmarks.record.flags import (
+    CPU_STEAL,
+    CV_HIGH,
+    GENERAL_FLAGS,
+    HOST_LOAD_HIGH,
+    NEVER_SENT,
+    NOTHING_EXECUTED,
+    OFFERED_RATE_MISSED,
+    SEND_FAILED,
+    SWAPPING,
+    TASK_DOUBLED,
+    TASK_FAILED,
+    TASK_LOST,
+    THROTTLED,
+    TIME_NAMESPACE_DIFFERS,
+    TIMED_OUT,
+    TOO_FEW_PROCESSES,
+    TOO_FEW_RUNS,
+    UNEXPECTED_TASK,
+    WORKER_DIED,
+    Flag,
+    FlagKind,
+    Severity,
+    is_valid,
+)
+from benchmarks.record.run_data import Produced, RunData
+from benchmarks.record.validity import run_flags
+from benchmarks.scenarios import all_scenarios
 from tasks.loads import Burst, Paced, Prefilled
+from tests.unit.declared import flag_kinds, modules
 from tests.unit.made_up import S, executed, finished, good_run, paced_rows, phase_data, prefilled_rows, reading, sent, started
 
 
-def codes(data: RunData) -> list[FlagCode]:
+def codes(data: RunData) -> list[str]:
     return [flag.code for flag in run_flags(data)]
 
 
@@ -24,7 +54,7 @@ def with_marks(**last: Any) -> RunData:
     return good_run(data={"half": replace(half, record=record)})
 
 
-def text_of(data: RunData, code: FlagCode) -> str:
+def text_of(data: RunData, code: str) -> str:
     return next(flag.detail for flag in run_flags(data) if flag.code is code)
 
 
@@ -36,49 +66,49 @@ def test_a_good_run_raises_nothing_and_is_valid() -> None:
 def test_a_lost_task_invalidates_and_is_named() -> None:
     rows = [row for row in prefilled_rows(200) if row[7] != 17 or row[0] == 1]
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
-    assert codes(data) == [FlagCode.TASK_LOST]
-    assert "capacity: 1 of 200" in text_of(data, FlagCode.TASK_LOST)
-    assert "17" in text_of(data, FlagCode.TASK_LOST)
+    assert codes(data) == [TASK_LOST.code]
+    assert "capacity: 1 of 200" in text_of(data, TASK_LOST.code)
+    assert "17" in text_of(data, TASK_LOST.code)
     assert not is_valid(run_flags(data))
 
 
 def test_a_doubled_task_invalidates() -> None:
     rows = [*prefilled_rows(200), started(9, 5 * S), finished(9, 6 * S)]
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
-    assert codes(data) == [FlagCode.TASK_DOUBLED]
+    assert codes(data) == [TASK_DOUBLED.code]
     assert not is_valid(run_flags(data))
 
 
 def test_a_task_that_was_never_sent_invalidates() -> None:
     rows = [*prefilled_rows(200), started(777, 5 * S), finished(777, 6 * S)]
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
-    assert codes(data) == [FlagCode.UNEXPECTED_TASK]
+    assert codes(data) == [UNEXPECTED_TASK.code]
 
 
 def test_many_numbers_are_cut_in_the_text() -> None:
     data = good_run(data={"bulk": phase_data(2, "bulk", Prefilled(50), [sent(i, phase=2) for i in range(50)], 50)})
-    assert text_of(data, FlagCode.TASK_LOST).endswith("8, 9, ...)")
+    assert text_of(data, TASK_LOST.code).endswith("8, 9, ...)")
 
 
 def test_a_phase_that_executed_nothing_invalidates() -> None:
     data = good_run(
         data={"paced": phase_data(3, "paced", Paced(100, 0.3), [r for r in paced_rows(30, 100, phase=3) if r[0] == 1], 30)}
     )
-    assert FlagCode.NOTHING_EXECUTED in codes(data)
+    assert NOTHING_EXECUTED.code in codes(data)
     assert not is_valid(run_flags(data))
 
 
 def test_tasks_that_were_not_sent_invalidate() -> None:
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(210), prefilled_rows(200), 210)})
-    assert codes(data) == [FlagCode.NEVER_SENT]
+    assert codes(data) == [NEVER_SENT.code]
 
 
 def test_a_send_that_raised_invalidates_and_says_with_what() -> None:
     rows = [*prefilled_rows(199), sent(199, 1, ok=False)]
     produced = Produced(200, 199, 1, {"OSError: gone": 1}, 0, S, 0.5)
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200, produced=produced)})
-    assert codes(data) == [FlagCode.SEND_FAILED]
-    assert "OSError: gone" in text_of(data, FlagCode.SEND_FAILED)
+    assert codes(data) == [SEND_FAILED.code]
+    assert "OSError: gone" in text_of(data, SEND_FAILED.code)
 
 
 @pytest.mark.parametrize(("achieved_per_s", "missed"), [(100, False), (98.5, False), (97, True), (120, False)])
@@ -91,46 +121,46 @@ def test_a_rate_missed_by_over_two_percent_invalidates(achieved_per_s: float, mi
         sent_ns = round(i * S / achieved_per_s)
         rows += [(*send[:11], sent_ns, sent_ns + 10), begin, end]
     data = good_run(data={"paced": phase_data(3, "paced", Paced(100, 2.0), rows, count)})
-    assert (FlagCode.OFFERED_RATE_MISSED in codes(data)) is missed
+    assert (OFFERED_RATE_MISSED.code in codes(data)) is missed
 
 
 def test_a_worker_that_died_or_lives_by_another_clock_invalidates() -> None:
-    assert codes(good_run(died="signal 9")) == [FlagCode.WORKER_DIED]
-    assert "signal 9" in text_of(good_run(died="signal 9"), FlagCode.WORKER_DIED)
-    assert codes(good_run(same_time_namespace=False)) == [FlagCode.TIME_NAMESPACE_DIFFERS]
+    assert codes(good_run(died="signal 9")) == [WORKER_DIED.code]
+    assert "signal 9" in text_of(good_run(died="signal 9"), WORKER_DIED.code)
+    assert codes(good_run(same_time_namespace=False)) == [TIME_NAMESPACE_DIFFERS.code]
 
 
 def test_fewer_processes_than_promised_invalidate_judged_on_a_backlog_alone() -> None:
     assert codes(good_run(working_processes=2)) == []
-    assert codes(good_run(working_processes=3)) == [FlagCode.TOO_FEW_PROCESSES]
+    assert codes(good_run(working_processes=3)) == [TOO_FEW_PROCESSES.code]
     data = good_run(working_processes=3)
     only_paced = replace(data, phases={"paced": data.phases["paced"]})
     assert codes(only_paced) == []
     burst = phase_data(1, "capacity", Burst(200), prefilled_rows(200), 200)
     data = good_run(data={"capacity": burst}, working_processes=3)
-    assert codes(replace(data, phases={"capacity": data.phases["capacity"]})) == [FlagCode.TOO_FEW_PROCESSES]
+    assert codes(replace(data, phases={"capacity": data.phases["capacity"]})) == [TOO_FEW_PROCESSES.code]
 
 
 def test_a_phase_that_timed_out_invalidates() -> None:
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), prefilled_rows(200), 200, timed_out=True)})
-    assert codes(data) == [FlagCode.TIMED_OUT]
+    assert codes(data) == [TIMED_OUT.code]
 
 
 def test_failed_tasks_only_warn() -> None:
     rows = [(*row[:1], 2, *row[2:]) if row[0] == 3 and row[7] == 5 else row for row in prefilled_rows(200)]
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
-    assert codes(data) == [FlagCode.TASK_FAILED]
+    assert codes(data) == [TASK_FAILED.code]
     assert is_valid(run_flags(data))
 
 
 @pytest.mark.parametrize(
     ("last", "code"),
     [
-        ({"steal_s": 5.0}, FlagCode.CPU_STEAL),
-        ({"swapped": 3}, FlagCode.SWAPPING),
+        ({"steal_s": 5.0}, CPU_STEAL.code),
+        ({"swapped": 3}, SWAPPING.code),
     ],
 )
-def test_disturbance_warns_and_leaves_the_run_valid(last: dict[str, Any], code: FlagCode) -> None:
+def test_disturbance_warns_and_leaves_the_run_valid(last: dict[str, Any], code: str) -> None:
     data = with_marks(**last)
     assert codes(data) == [code]
     assert is_valid(run_flags(data))
@@ -151,7 +181,7 @@ def _loaded(load: float, cores: int) -> RunData:
 
 @pytest.mark.parametrize(("load", "cores", "high"), [(8.5, 2, True), (7.5, 2, False), (8.5, 9, False), (9.5, 9, True)])
 def test_load_warns_only_beyond_the_cores_and_what_the_lab_itself_explains(load: float, cores: int, high: bool) -> None:
-    assert codes(_loaded(load, cores)) == ([FlagCode.HOST_LOAD_HIGH] if high else [])
+    assert codes(_loaded(load, cores)) == ([HOST_LOAD_HIGH.code] if high else [])
 
 
 def test_one_mark_of_high_load_is_the_lab_itself() -> None:
@@ -164,12 +194,12 @@ def test_throttling_warns() -> None:
     first = replace(capacity, record=replace(capacity.record, before=reading(10 * S, throttled_s=1.0)))
     last = replace(half, record=replace(half.record, after=reading(43 * S, throttled_s=1.5)))
     data = good_run(data={"capacity": first, "half": last})
-    assert codes(data) == [FlagCode.THROTTLED]
-    assert "0.50 s" in text_of(data, FlagCode.THROTTLED)
+    assert codes(data) == [THROTTLED.code]
+    assert "0.50 s" in text_of(data, THROTTLED.code)
 
 
 def test_a_run_without_phases_is_judged_by_its_worker_alone() -> None:
-    assert codes(replace(good_run(died="exit 1"), phases={})) == [FlagCode.WORKER_DIED]
+    assert codes(replace(good_run(died="exit 1"), phases={})) == [WORKER_DIED.code]
 
 
 def test_steady_values_raise_no_group_flag() -> None:
@@ -178,27 +208,41 @@ def test_steady_values_raise_no_group_flag() -> None:
 
 def test_spread_and_few_runs_are_said_of_a_group() -> None:
     wild = group_flags("drain_per_s", [100.0, 150.0, 60.0, 130.0])
-    assert [flag.code for flag in wild] == [FlagCode.CV_HIGH, FlagCode.TOO_FEW_RUNS]
+    assert [flag.code for flag in wild] == [CV_HIGH.code, TOO_FEW_RUNS.code]
     assert "more would narrow it" in wild[1].detail
-    assert [flag.code for flag in group_flags("p50", [1.0] * (FEWEST_RUNS - 1))] == [FlagCode.TOO_FEW_RUNS]
-    assert [flag.code for flag in group_flags("p50", [])] == [FlagCode.TOO_FEW_RUNS]
+    assert [flag.code for flag in group_flags("p50", [1.0] * (FEWEST_RUNS - 1))] == [TOO_FEW_RUNS.code]
+    assert [flag.code for flag in group_flags("p50", [])] == [TOO_FEW_RUNS.code]
 
 
-@pytest.mark.parametrize("code", list(FlagCode))
-def test_every_flag_can_be_raised_stored_and_read_again(code: FlagCode) -> None:
-    names = {field for _, field, _, _ in string.Formatter().parse(code.value.explanation) if field}
-    flag = code.flag(**dict.fromkeys(names, 1))
-    assert code.advice
+@pytest.mark.parametrize("kind", flag_kinds(), ids=lambda kind: kind.code)
+def test_every_flag_can_be_raised_stored_and_read_again(kind: FlagKind) -> None:
+    names = {field for _, field, _, _ in string.Formatter().parse(kind.explanation) if field}
+    flag = kind.flag(**dict.fromkeys(names, 1))
+    assert kind.advice
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.code)
+    assert flag.detail
     assert Flag.from_data(flag.as_data()) == flag
-    assert flag.as_data()["severity"] in list(Severity)
-    assert str(flag).startswith(f"{code.code}: ")
+    assert kind.among([flag])
+    assert str(flag).startswith(f"{kind.code}: ")
 
 
-def test_an_unknown_flag_is_refused() -> None:
-    with pytest.raises(ValueError, match="no-such-flag"):
-        Flag.from_data({"code": "no-such-flag", "detail": ""})
+def test_no_two_flags_have_one_code() -> None:
+    codes = [kind.code for kind in flag_kinds()]
+    assert len(codes) > len(GENERAL_FLAGS) > 20
+    assert len(set(codes)) == len(codes)
 
 
-def test_codes_are_unique_words() -> None:
-    assert FlagCode.TASK_LOST.code == "task-lost"
-    assert len({code.code for code in FlagCode}) == len(FlagCode)
+def test_every_flag_is_listed_once_where_it_is_declared() -> None:
+    """A flag that any run can have here, that of a scenario in the scenario, that of anything else in its module's FLAGS."""
+    listed = [*GENERAL_FLAGS, *(kind for scenario in all_scenarios().values() for kind in scenario.own_flags)]
+    listed += [kind for name in modules() for kind in getattr(importlib.import_module(name), "FLAGS", ())]
+    assert sorted(kind.code for kind in listed) == sorted(kind.code for kind in flag_kinds())
+
+
+def test_a_flag_of_a_version_to_come_is_read_as_it_was_stored() -> None:
+    data = {"code": "not-known-here", "severity": "warning", "detail": "seen", "advice": "do this"}
+    flag = Flag.from_data(data)
+    assert (flag.code, flag.severity, flag.detail, flag.advice) == ("not-known-here", Severity.WARNING, "seen", "do this")
+    assert flag.as_data() == data
+    assert is_valid([flag])
+    assert not is_valid([Flag.from_data(data | {"severity": "invalid"})])

@@ -4,17 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.resources import (
-    cpu_per_1000,
-    cpu_percent,
-    host_cores,
-    host_marks,
-    measured_phases,
-    redis_cost,
-    steal_share,
-    throttled_s,
-    worker_memory,
-)
+from benchmarks.record.disturbance import host_cores, host_marks, steal_share, throttled_s
+from benchmarks.record.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
+from benchmarks.record.run_data import measured_phases
 from tasks.loads import Prefilled
 from tests.unit.made_up import S, good_run, phase_data, reading, sample
 

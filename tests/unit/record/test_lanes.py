@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.lanes import Inversions, ended_share, inversions, longest_starvation_ns, overtaken, waiting_at
-from benchmarks.task_table import TaskTable
+from benchmarks.record.lanes import Inversions, ended_share, inversions, longest_starvation_ns, overtaken, waiting_at
+from benchmarks.record.task_table import TaskTable
 from tests.unit.made_up import Row, finished, sent, started, table_of
 
 SEND_NS = 11

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.task_table import Ints, TaskTable
+from benchmarks.record.task_table import Ints, TaskTable
 from tasks.events import Outcome
 
 LISTED_IDS = 1000

@@ -1,7 +1,7 @@
 """Who went before whom, where a worker serves several queues: pure arithmetic on the recorded times of tasks.
 
 A task *waits* from when its send was acknowledged until its body starts; one that started earlier, its send still on the way
-back, never waited. All functions take tasks of one phase, in :class:`~benchmarks.task_table.TaskTable` s of one lane each.
+back, never waited. All functions take tasks of one phase, in :class:`~benchmarks.record.task_table.TaskTable` s of one lane each.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.task_table import MISSING, Bools, Ints, TaskTable
+from benchmarks.record.task_table import MISSING, Bools, Ints, TaskTable
 
 NEVER_NS = np.iinfo(np.int64).max
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.arithmetic import ratio
-from benchmarks.model import HostReading, PhaseData, RunData
+from benchmarks.record.run_data import PhaseData, RunData, measured_phases
 from infrastructure.readings import TreeSample
-from tasks.loads import NS_PER_S
 
 BYTES_PER_MB = 1_000_000
 
@@ -51,36 +50,6 @@ class RedisCost:
     commands_per_task: float | None
     bytes_per_task: float | None
     memory_bytes_per_queued_task: float | None
-
-
-def measured_phases(data: RunData) -> list[PhaseData]:
-    """The phases of a run in order, without the warm-up."""
-    return sorted((p for p in data.phases.values() if p.record.number > 0), key=lambda p: p.record.number)
-
-
-def host_marks(data: RunData) -> list[HostReading]:
-    """The host's readings at all marks of the measured phases, in order."""
-    return [mark.host for p in measured_phases(data) for mark in (p.record.before, p.record.filled, p.record.after)]
-
-
-def steal_share(begin: HostReading, end: HostReading) -> float | None:
-    """The share of the host's CPU time, over all cores and idle time included, that its hypervisor withheld."""
-    return ratio(end.cpu_steal_s - begin.cpu_steal_s, end.cpu_total_s - begin.cpu_total_s)
-
-
-def host_cores(begin: HostReading, end: HostReading) -> int | None:
-    """How many cores the host has: its CPU time, idle time included, grows by that many seconds a second."""
-    elapsed_s = (end.at_ns - begin.at_ns) / NS_PER_S
-    return round((end.cpu_total_s - begin.cpu_total_s) / elapsed_s) if elapsed_s > 0 else None
-
-
-def throttled_s(data: RunData) -> float | None:
-    """For how long the worker's control group was held back by its CPU limit; None where it has none of its own."""
-    phases = measured_phases(data)
-    if not phases:
-        return None
-    begin, end = phases[0].record.before.worker.cgroup_throttled_s, phases[-1].record.after.worker.cgroup_throttled_s
-    return None if begin is None or end is None else end - begin
 
 
 def cpu_percent(cpu_s: float, elapsed_s: float | None) -> float | None:

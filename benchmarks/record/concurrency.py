@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.task_table import MISSING, Ints, TaskTable
+from benchmarks.record.task_table import MISSING, Ints, TaskTable
 from tasks.loads import NS_PER_S
 
 

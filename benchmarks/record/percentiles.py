@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.task_table import Ints
+from benchmarks.record.task_table import Ints
 
 NS_PER_MS = 1_000_000
 _PERCENTILES = (50, 95, 99, 99.9)

@@ -2,11 +2,11 @@
 
 from hypothesis import given
 
-from benchmarks.accounting import LISTED_IDS, account
-from benchmarks.task_table import TaskTable, build_task_tables
+from benchmarks.record.accounting import LISTED_IDS, account
+from benchmarks.record.task_table import TaskTable, build_task_tables
 from tasks.events import Outcome
 from tests.unit.made_up import RUN, Row, events, executed, finished, sent, started, table_of
-from tests.unit.test_task_table import any_rows
+from tests.unit.record.test_task_table import any_rows
 
 
 def test_all_went_well() -> None:

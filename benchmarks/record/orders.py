@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.percentiles import NS_PER_MS
-from benchmarks.task_table import MISSING, Bools, Ints, TaskTable
+from benchmarks.record.percentiles import NS_PER_MS
+from benchmarks.record.task_table import MISSING, Bools, Ints, TaskTable
 from tasks.events import Outcome
 
 Counts = npt.NDArray[np.int64]

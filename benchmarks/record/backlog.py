@@ -5,7 +5,7 @@ A task is in hand from its sending until its end; one that never ended stays so.
 
 import numpy as np
 
-from benchmarks.task_table import MISSING, Ints, TaskTable
+from benchmarks.record.task_table import MISSING, Ints, TaskTable
 
 _NEVER = np.iinfo(np.int64).max
 

@@ -5,7 +5,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from benchmarks.percentiles import NS_PER_MS, summarise
+from benchmarks.record.percentiles import NS_PER_MS, summarise
 
 
 def test_nothing_measured_is_not_zero() -> None:

@@ -7,15 +7,33 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmarks.devices.mock_api import MOCK_API_LOG
-from benchmarks.flags import Flag, FlagCode
-from benchmarks.model import Measures, PhaseData, RunData
-from benchmarks.task_table import TaskTable
+from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.run_data import Measures, PhaseData, RunData
+from benchmarks.record.task_table import TaskTable
 from infrastructure.mock_api.behaviour import latency_ms, parse_behaviour
 from tasks.events import Outcome
 from tasks.http_work import Parameters, request_id
 from tasks.loads import NS_PER_S
 
+MOCK_API_LIMIT = FlagKind(
+    "mock-api-limit",
+    Severity.INVALID,
+    "{phase}: the mock API was the limit: {reason}",
+    "Give the mock API a core of its own, or have fewer slots: these are the figures of the service, not of the worker.",
+)
+
+REQUESTS_UNBALANCED = FlagKind(
+    "requests-unbalanced",
+    Severity.INVALID,
+    "{phase}: of {completed} tasks that say they were answered, {missing} are not in the mock API's log; it answered "
+    "{unclaimed} requests that no such task made, and {repeated} more than once",
+    "See that nothing else calls this mock API, and that each task's process sends the id of its own task.",
+)
+
+FLAGS = (MOCK_API_LIMIT, REQUESTS_UNBALANCED)
+
+MOCK_API_READING = "mock_api"
+"""What the reading of the mock API's log is called."""
 MOST_USED_SHARE = 0.8
 """Of what the mock API could serve; above it, requests wait for one another there."""
 MOST_LATE_SHARE = 0.1
@@ -62,7 +80,7 @@ class Served:
 def phases_with_log(data: RunData) -> Iterator[tuple[PhaseData, pd.DataFrame]]:
     """The phases of a run of which the mock API's log was read, each with it."""
     for phase in data.phases.values():
-        if (log := phase.readings.get(MOCK_API_LOG.name)) is not None:
+        if (log := phase.readings.get(MOCK_API_READING)) is not None:
             yield phase, log
 
 
@@ -115,7 +133,7 @@ def served(log: pd.DataFrame, asked_ms: pd.Series, capacity_per_s: float | None)
 def books_flags(phase: str, books: Balance) -> Iterator[Flag]:
     """What must be said of a phase whose books do not balance."""
     if not books.balanced:
-        yield FlagCode.REQUESTS_UNBALANCED.flag(
+        yield REQUESTS_UNBALANCED.flag(
             phase=phase, completed=books.completed, missing=books.missing, unclaimed=books.unclaimed, repeated=books.repeated
         )
 
@@ -124,7 +142,7 @@ def limit_flags(phase: str, found: Served) -> Iterator[Flag]:
     """What must be said of a phase whose limit was the mock API."""
     if found.used_share is not None and found.used_share > MOST_USED_SHARE:
         reason = f"it served {found.requests_per_s:.0f} requests/s, {found.used_share:.0%} of what a core lets it serve"
-        yield FlagCode.MOCK_API_LIMIT.flag(phase=phase, reason=reason)
+        yield MOCK_API_LIMIT.flag(phase=phase, reason=reason)
     if found.late_mean_ms is not None and found.asked_mean_ms and found.late_mean_ms > MOST_LATE_SHARE * found.asked_mean_ms:
         reason = f"it answered {found.late_mean_ms:.1f} ms late on average where {found.asked_mean_ms:.0f} ms were asked for"
-        yield FlagCode.MOCK_API_LIMIT.flag(phase=phase, reason=reason)
+        yield MOCK_API_LIMIT.flag(phase=phase, reason=reason)

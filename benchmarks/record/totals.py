@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from benchmarks.model import Measures, RunData
-from benchmarks.resources import host_marks, measured_phases, steal_share
+from benchmarks.record.disturbance import host_marks, steal_share
+from benchmarks.record.run_data import Measures, RunData, measured_phases
 
 TOTAL_COLUMNS: Mapping[str, str] = {
     "attempted": "tasks sent, over all measured phases, as are the next four",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.backlog import depth_over_time, highest_depth, mean_depth
-from benchmarks.task_table import TaskTable
+from benchmarks.record.backlog import depth_over_time, highest_depth, mean_depth
+from benchmarks.record.task_table import TaskTable
 from tests.unit.made_up import MS, S, executed, sent, started, table_of
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.task_table import MISSING, TaskTable, build_task_tables, tasks_frame
+from benchmarks.record.task_table import MISSING, TaskTable, build_task_tables, tasks_frame
 from infrastructure.event_log import EVENT_DTYPE, Events
 from tasks.events import Outcome
 from tests.unit.made_up import MS, RUN, Row, S, events, executed, finished, sent, started, table_of

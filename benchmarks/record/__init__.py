@@ -1,0 +1,1 @@
+"""What a run brought back, and pure arithmetic on it."""

@@ -1,0 +1,266 @@
+"""What must be said of a run before its figures are believed: named flags, each with what it means and what to do.
+
+A flag of severity *invalid* takes the run out of every statistic; so does *excluded*, though nothing is wrong with the run; a
+*warning* leaves it in and says why to doubt it; a *note* only explains.
+
+Here are the flags that any run can have. The rule that raises one stands beside what it looks at; a flag that only one scenario
+or device can raise is declared in its file, and listed there.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class Severity(enum.StrEnum):
+    """What a flag does to a run."""
+
+    INVALID = "invalid"
+    EXCLUDED = "excluded"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag raised: its code, what it does to the run, what was seen, and what to do about it. All of it is stored, so that a
+    set can be read by a version of the lab that does not know the code."""
+
+    code: str
+    """As it stands in files: ``task-lost``."""
+    severity: Severity
+    detail: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+    def as_data(self) -> dict[str, str]:
+        """As plain data, for JSON."""
+        return {"code": self.code, "severity": self.severity.value, "detail": self.detail, "advice": self.advice}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, str]) -> "Flag":
+        """The inverse of :meth:`as_data`. Raises ValueError for a severity that does not exist."""
+        return cls(data["code"], Severity(data["severity"]), data["detail"], data["advice"])
+
+
+@dataclass(frozen=True, slots=True)
+class FlagKind:
+    """A flag as it is declared. ``code`` is small letters and hyphens, and no other flag's; ``explanation`` is a template for
+    :meth:`flag`."""
+
+    code: str
+    severity: Severity
+    explanation: str
+    advice: str
+
+    def flag(self, **values: Any) -> Flag:
+        """A flag with its explanation filled in. Raises KeyError for a value that the explanation lacks."""
+        return Flag(self.code, self.severity, self.explanation.format(**values), self.advice)
+
+    def among(self, flags: Iterable[Flag]) -> bool:
+        """Whether one of these flags is of this kind."""
+        return any(flag.code == self.code for flag in flags)
+
+
+def is_valid(flags: Iterable[Flag]) -> bool:
+    """Whether a run with these flags may enter a statistic."""
+    return all(flag.severity not in (Severity.INVALID, Severity.EXCLUDED) for flag in flags)
+
+
+def exclusion(flags: Iterable[Flag]) -> Flag | None:
+    """Why a run with these flags is in no statistic though nothing is wrong with it; None where there is no such flag."""
+    return next((flag for flag in flags if flag.severity is Severity.EXCLUDED), None)
+
+
+TASK_LOST = FlagKind(
+    "task-lost",
+    Severity.INVALID,
+    "{phase}: {count} of {acknowledged} acknowledged tasks never ended (sequences {ids})",
+    "Look at the worker's log and at what the queue still holds; a time limit that is too short looks the same.",
+)
+
+TASK_DOUBLED = FlagKind(
+    "task-doubled",
+    Severity.INVALID,
+    "{phase}: {count} tasks were executed more often than their retries explain (sequences {ids})",
+    "Check acknowledgement and visibility timeout: a task must not be given out again while it runs.",
+)
+
+TASK_LOST_AT_STOP = FlagKind(
+    "task-lost-at-stop",
+    Severity.WARNING,
+    "{phase}: {count} of {acknowledged} acknowledged tasks never ended after the worker was stopped with tasks in hand "
+    "(sequences {ids}); it promises {guarantee}",
+    "This is what the framework makes of a stop, and is reported as such: see where it keeps tasks that it was given.",
+)
+
+TASK_DOUBLED_AT_STOP = FlagKind(
+    "task-doubled-at-stop",
+    Severity.WARNING,
+    "{phase}: {count} tasks ended more often than their retries explain after the worker was stopped with tasks in hand "
+    "(sequences {ids}); it promises {guarantee}",
+    "This is what the framework makes of a stop, and is reported as such: tasks should bear being executed again.",
+)
+
+UNEXPECTED_TASK = FlagKind(
+    "unexpected-task",
+    Severity.INVALID,
+    "{phase}: {count} tasks were executed that were never sent (sequences {ids})",
+    "Purge the queues before the run, and see that no other producer uses this Redis.",
+)
+
+NEVER_SENT = FlagKind(
+    "never-sent",
+    Severity.INVALID,
+    "{phase}: {count} of {planned} planned tasks were never sent",
+    "Look at the producer's log: it ended early, or its event log is not whole.",
+)
+
+SEND_FAILED = FlagKind(
+    "send-failed",
+    Severity.INVALID,
+    "{phase}: {count} of {attempted} sends raised{error}",
+    "Look at the broker's log and limits (maxmemory, maxclients); lower the rate or the sends in flight.",
+)
+
+NOTHING_EXECUTED = FlagKind(
+    "nothing-executed",
+    Severity.INVALID,
+    "{phase}: not one of {attempted} tasks was executed",
+    "See in the worker's log whether it connected, to the right database, and listens to the right queue.",
+)
+
+OFFERED_RATE_MISSED = FlagKind(
+    "offered-rate-missed",
+    Severity.INVALID,
+    "{phase}: {offered:.1f} tasks/s were offered where {planned:.1f} were planned, {shortfall:.1%} short",
+    "Lower the rate, or give the producer a core of its own: latency counts only at the rate that was promised.",
+)
+
+WORKER_DIED = FlagKind(
+    "worker-died",
+    Severity.INVALID,
+    "the worker died: {reason}",
+    "Look at its log; see if memory or a limit ran out.",
+)
+
+TIME_NAMESPACE_DIFFERS = FlagKind(
+    "time-namespace-differs",
+    Severity.INVALID,
+    "the nodes do not share one monotonic clock",
+    "Run all nodes on one host in its time namespace: times taken in two namespaces cannot be subtracted.",
+)
+
+TOO_FEW_PROCESSES = FlagKind(
+    "too-few-processes",
+    Severity.INVALID,
+    "{working} processes worked on the backlog where {promised} were promised",
+    "See that every process of the worker started, and that the backlog is large enough to reach them all.",
+)
+
+TIMED_OUT = FlagKind(
+    "timed-out",
+    Severity.INVALID,
+    "{phase}: not drained within the time limit, {open} of {attempted} tasks still open",
+    "Raise the time limit or lower the size; if the worker hangs, its log tells where.",
+)
+
+RUN_FAILED = FlagKind(
+    "run-failed",
+    Severity.INVALID,
+    "the run could not be made: {reason}",
+    "Mend the cause and resume the result set.",
+)
+
+UNSUPPORTED = FlagKind(
+    "unsupported",
+    Severity.EXCLUDED,
+    "{reason}",
+    "Nothing is to be done: the variant cannot do what the scenario measures.",
+)
+
+TASK_FAILED = FlagKind(
+    "task-failed",
+    Severity.WARNING,
+    "{phase}: {count} of {attempted} tasks ended by raising",
+    "Unless the scenario injects failures, see in the worker's log what was raised.",
+)
+
+CPU_STEAL = FlagKind(
+    "cpu-steal",
+    Severity.WARNING,
+    "the hypervisor withheld {share:.1%} of the CPU time",
+    "Use a dedicated machine or instance type, or a quieter hour.",
+)
+
+SWAPPING = FlagKind(
+    "swapping",
+    Severity.WARNING,
+    "{pages} pages were swapped",
+    "Free memory or turn swap off, and run again.",
+)
+
+HOST_LOAD_HIGH = FlagKind(
+    "host-load-high",
+    Severity.WARNING,
+    "the load was never below {load:.1f} on {cores} cores, more than the lab's own {own} processes explain",
+    "Stop other programs on this machine, or wait until they are done, and run again.",
+)
+
+THROTTLED = FlagKind(
+    "throttled",
+    Severity.WARNING,
+    "the worker's CPU limit held it back for {seconds:.2f} s",
+    "Raise the container's CPU limit, or read the figures as those of the limit.",
+)
+
+CV_HIGH = FlagKind(
+    "cv-high",
+    Severity.WARNING,
+    "{measure}: coefficient of variation {cv:.2f} over {n} runs, above {limit}",
+    "Look for outliers and drift, quiet the machine, and make more runs.",
+)
+
+TOO_FEW_RUNS = FlagKind(
+    "too-few-runs",
+    Severity.WARNING,
+    "{measure}: {n} valid runs{more}",
+    "Make more runs before you compare.",
+)
+
+PARTLY_UNSUPPORTED = FlagKind(
+    "partly-unsupported",
+    Severity.NOTE,
+    "{columns} not measured: {reason}",
+    "Nothing is to be done: the variant cannot do that part of what the scenario measures.",
+)
+
+GENERAL_FLAGS = (
+    TASK_LOST,
+    TASK_DOUBLED,
+    TASK_LOST_AT_STOP,
+    TASK_DOUBLED_AT_STOP,
+    UNEXPECTED_TASK,
+    NEVER_SENT,
+    SEND_FAILED,
+    NOTHING_EXECUTED,
+    OFFERED_RATE_MISSED,
+    WORKER_DIED,
+    TIME_NAMESPACE_DIFFERS,
+    TOO_FEW_PROCESSES,
+    TIMED_OUT,
+    RUN_FAILED,
+    UNSUPPORTED,
+    TASK_FAILED,
+    CPU_STEAL,
+    SWAPPING,
+    HOST_LOAD_HIGH,
+    THROTTLED,
+    CV_HIGH,
+    TOO_FEW_RUNS,
+    PARTLY_UNSUPPORTED,
+)
+"""Those that any run can have."""

@@ -1,0 +1,14 @@
+"""Whether a run counts: all rules that hold for a run of any scenario."""
+
+from benchmarks.record.books import book_flags
+from benchmarks.record.disturbance import disturbance_flags
+from benchmarks.record.flags import Flag
+from benchmarks.record.rates import rate_flags
+from benchmarks.record.run_data import RunData
+from benchmarks.record.workers import process_flags, worker_flags
+
+
+def run_flags(data: RunData) -> tuple[Flag, ...]:
+    """All that holds for a run of any scenario; :func:`benchmarks.record.flags.is_valid` says whether the run counts."""
+    of_phases = (flag for phase in data.phases.values() for flag in (*book_flags(phase), *rate_flags(phase)))
+    return (*worker_flags(data), *of_phases, *process_flags(data), *disturbance_flags(data))

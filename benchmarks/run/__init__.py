@@ -1,0 +1,1 @@
+"""What makes runs: labs, nodes, devices, one run, the suite. All I/O on what is measured is here."""

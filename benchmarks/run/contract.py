@@ -1,0 +1,156 @@
+"""What a run can be asked for: what a scenario implements, and what it gets to see. Who asks for runs implements it.
+
+A scenario declares what is offered and what is measured, and nothing of how runs are made: see ``benchmarks.scenarios``.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import pandas as pd
+
+from benchmarks.node_client import NodeClient
+from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
+from benchmarks.record.flags import Flag, FlagKind
+from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from tasks.contract import Variant
+from tasks.loads import Load, Tasks
+
+Direction = Literal["higher", "lower"]
+"""Which way a measure is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What a device may reach while a phase goes on."""
+
+    worker: NodeClient
+    producer: NodeClient
+    queue: str
+    redis_url: str
+    mock_api_url: str
+    """As the runner sees it."""
+
+
+class Device(Protocol):
+    """Reads something beside the event log for as long as a phase lasts: the log of another service, a ledger, receipts."""
+
+    @property
+    def name(self) -> str:
+        """What its reading is called, in the measures and among the run's files: small letters, digits and underscores."""
+        ...
+
+    def attach(self, places: Places, run: int, phase: int) -> AbstractContextManager[Callable[[], pd.DataFrame]]:
+        """Begin; the block is left when the phase is over, whatever became of it. What it gives is called once, when all tasks
+        have ended, and tells what was read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePlan:
+    """A phase as a scenario asks for it."""
+
+    name: str
+    tasks: Tasks
+    load: Load
+    worker: WorkerWish = ANY_WORKER
+    devices: tuple[Device, ...] = ()
+    failures_expected: bool = False
+    """Whether tasks are meant to fail, so that it needs no warning."""
+    start: StartWish | None = None
+    """The start of its worker, where that belongs to the phase."""
+    rate_may_be_missed: bool = False
+    """Whether the phase asks how much can be offered at all, so that a paced rate that is missed makes no run invalid."""
+
+
+Look = Callable[[], PhaseData]
+"""What a phase that is over has shown. Costs the reading of the event log, so a scenario asks only where it must know."""
+
+
+class Scenario(Protocol):
+    """A scenario declares what is offered and what is measured, and nothing of how runs are made: see
+    ``benchmarks.scenarios``."""
+
+    @property
+    def number(self) -> int:
+        """1 to 11, and on."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The module's name (``scenario_1_throughput``), which its rows, folders and files carry."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """A few words."""
+        ...
+
+    @property
+    def question(self) -> str:
+        """The question that it answers."""
+        ...
+
+    @property
+    def sizes(self) -> Mapping[str, Mapping[str, float | int]]:
+        """For each preset (quick, standard, full) its sizes by name."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Every measure that a row has, in order, and what it means."""
+        ...
+
+    @property
+    def headline(self) -> str:
+        """The measure whose interval decides whether there were enough runs."""
+        ...
+
+    @property
+    def summary(self) -> Mapping[str, str]:
+        """The measures that a person sees first, each with a short heading that says its unit."""
+        ...
+
+    @property
+    def shares(self) -> Mapping[str, str]:
+        """Columns that only the whole result set can fill: each is the share that a measure (the value) has of its mean over
+        the control's valid runs. ``measures`` gives None for them."""
+        ...
+
+    @property
+    def better(self) -> Mapping[str, Direction]:
+        """For each measure of which one can say so, whether more or less of it is better. Counts, sizes and readings of the host
+        are left out: nothing is better or worse about them."""
+        ...
+
+    @property
+    def facts(self) -> Sequence[str]:
+        """The facts of :mod:`benchmarks.calibration` that it must know."""
+        ...
+
+    @property
+    def own_flags(self) -> Sequence[FlagKind]:
+        """The flags that no other scenario can raise."""
+        ...
+
+    def check(self, sizes: Mapping[str, float | int]) -> None:
+        """Raises ValueError for sizes that make no sense."""
+        ...
+
+    def unsupported(self, variant: Variant) -> str | None:
+        """Why the variant cannot run this scenario; None if it can."""
+        ...
+
+    def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
+        """The phases of a run, one after another: each ``yield`` gives what looks at the phase that it asked for, so that the
+        next may depend on it (a rate relative to the measured capacity, for example)."""
+        ...
+
+    def measures(self, data: RunData) -> Measures:
+        """The measures of one run: pure arithmetic on what was recorded."""
+        ...
+
+    def flags(self, data: RunData) -> Sequence[Flag]:
+        """What this scenario must say of a run beyond :func:`benchmarks.record.validity.run_flags`."""
+        ...
