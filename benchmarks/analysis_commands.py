@@ -14,7 +14,8 @@ from benchmarks.analysis.listing import list_sets
 from benchmarks.analysis.storing import store
 from benchmarks.analysis.tables import print_analysis, print_check, print_comparison, print_list
 from benchmarks.analysis.targets import TARGETS, read_targets
-from benchmarks.results import LATEST, ResultSet
+from benchmarks.results.files import LATEST
+from benchmarks.results.result_set import ResultSet
 from benchmarks.settings import load_settings
 
 analysis_app = typer.Typer()

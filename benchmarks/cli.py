@@ -18,13 +18,14 @@ from dotenv import dotenv_values
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks import hand_tools, manifest, separation
+from benchmarks import hand_tools, separation
 from benchmarks.analysis.targets import TargetsError
 from benchmarks.analysis_commands import analysis_app
+from benchmarks.checkout import CHECKOUT
 from benchmarks.docker_commands import docker_app
 from benchmarks.labs import Lab, LabError, control_of
 from benchmarks.labs.compose import PROMETHEUS_PORT, PROMETHEUS_SERVICE, Compose, ComposeLab
-from benchmarks.labs.local import CHECKOUT, LocalLab
+from benchmarks.labs.local import LocalLab
 from benchmarks.labs.lock import lab_lock
 from benchmarks.monitoring.board import board_of
 from benchmarks.monitoring.prometheus import Prometheus
@@ -34,8 +35,11 @@ from benchmarks.profiling import PROFILER, PROFILES, draw_memory, flame_graphs, 
 from benchmarks.progress import display
 from benchmarks.redis_server import RedisServer
 from benchmarks.report_commands import report_app
-from benchmarks.results import ResultSet, ResultSetError
+from benchmarks.results import manifest
+from benchmarks.results.documents import ResultSetError
+from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
+from benchmarks.run.host import host_facts
 from benchmarks.scenarios import all_scenarios
 from benchmarks.settings import Settings, SettingsError, load_settings
 from benchmarks.suite import Suite
@@ -318,6 +322,7 @@ def _manifest(plan: SuitePlan, scenarios: list[Scenario], lab: Lab) -> dict[str,
     return manifest.gather(
         command_line=sys.argv,
         seed=plan.seed,
+        host=host_facts(),
         settings={**asdict(plan), "redis": facts, "frameworks": descriptions},
         scenarios=scenarios,
         control=next((e.name for e in plan.entries if e.variant == control), None),

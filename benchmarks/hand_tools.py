@@ -16,8 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.checkout import CHECKOUT
 from benchmarks.labs import LabError
-from benchmarks.labs.local import CHECKOUT, environment_of, interpreter
+from benchmarks.labs.local import environment_of, interpreter
 from benchmarks.runner import queue_of
 from benchmarks.scenarios import all_scenarios
 from benchmarks.settings import Settings, load_settings

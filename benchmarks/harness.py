@@ -23,9 +23,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import node_steps, queueing
+from benchmarks.checkout import CHECKOUT
 from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import LabError, control_of
-from benchmarks.labs.local import BASE_ENVIRONMENT, CHECKOUT, LocalLab, environment_of, interpreter
+from benchmarks.labs.local import BASE_ENVIRONMENT, LocalLab, environment_of, interpreter
 from benchmarks.node_client import NodeClient
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.task_table import TaskTable, build_task_tables

@@ -11,7 +11,7 @@ from benchmarks.labs import LabError
 from benchmarks.labs.local import LocalLab, interpreter, packages_of
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.run_data import RunContext, RunData
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Device, Look, PhasePlan, Scenario
 from infrastructure.agent.memory_profile import DIR_VARIABLE, PATH_VARIABLE
 from infrastructure.janitor import LAB_ID_VARIABLE

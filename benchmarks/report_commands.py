@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.results import LATEST
+from benchmarks.results.files import LATEST
 from benchmarks.settings import load_settings
 
 report_app = typer.Typer()

@@ -14,7 +14,6 @@ import pandas as pd
 
 from benchmarks import clock, node_steps
 from benchmarks.labs import Lab
-from benchmarks.manifest import read_host
 from benchmarks.node_client import NodeClient, NodeError, PhaseCounts, Session, WorkerStatus
 from benchmarks.plan.wishes import StartWish, WorkerWish
 from benchmarks.record.accounting import account
@@ -32,6 +31,7 @@ from benchmarks.record.run_data import (
 from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.redis_server import RedisServer
 from benchmarks.run.contract import Look, PhasePlan, Places, Scenario
+from benchmarks.run.host import read_host
 from infrastructure.event_log import Events
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Track, Variant, WorkerPlan

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from benchmarks.labs.local import CHECKOUT
+from benchmarks.checkout import CHECKOUT
 
 Preset = Literal["quick", "standard", "full"]
 

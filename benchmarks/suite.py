@@ -15,7 +15,8 @@ from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Severi
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.task_table import tasks_frame
 from benchmarks.record.validity import run_flags
-from benchmarks.results import ResultSet, samples_frame
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import samples_frame
 from benchmarks.run.contract import Scenario
 from benchmarks.runner import RecordedRun, Runner, RunSpec
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from benchmarks.record.flags import Severity, exclusion
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
 from benchmarks.statistics import describe
 

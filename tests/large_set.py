@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks.record.run_data import PhaseRecord, RunResult
 from benchmarks.record.task_table import TaskTable, tasks_frame
-from benchmarks.results import ResultSet, samples_frame
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import samples_frame
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from tasks.events import Outcome
 from tasks.loads import Paced, Prefilled

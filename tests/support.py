@@ -85,3 +85,11 @@ def open_descriptors(target: str) -> list[int]:
             if str(entry.readlink()).startswith(target):
                 found.append(int(entry.name))
     return found
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Files below a folder, by their paths in it."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

@@ -9,7 +9,8 @@ from benchmarks.analysis.model import Analysis, MeasureDescription, NamedWarning
 from benchmarks.analysis.targets import judge, read_targets
 from benchmarks.analysis.warnings import WarningCode, scenario_warnings
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import ResultSet, StoredRun
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import StoredRun
 from benchmarks.statistics import Description, describe_each, percentile
 
 WORKER_FACTS = ("processes", "slots", "execution", "guarantee", "settings", "versions")

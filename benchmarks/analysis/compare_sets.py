@@ -8,7 +8,8 @@ from typing import Any
 from benchmarks.analysis.analyse import measures_to_compare, planned_runs, variants_of
 from benchmarks.analysis.comparison import Contest, compare_family
 from benchmarks.analysis.model import Change, EnvironmentDifference, SetComparison, VariantAnalysis
-from benchmarks.results import ResultSet, ResultSetError
+from benchmarks.results.documents import ResultSetError
+from benchmarks.results.result_set import ResultSet
 
 A, B = "A", "B"
 IGNORED = frozenset(

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from benchmarks.results import ResultSet, ResultSetError, StoredRun
+from benchmarks.results.documents import ResultSetError
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import StoredRun
 
 FOLDER = "export"
 BATCH_ROWS = 1 << 18

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.record.flags import exclusion
-from benchmarks.results import LATEST, ResultSet, ResultSetError
+from benchmarks.results.documents import ResultSetError
+from benchmarks.results.files import LATEST
+from benchmarks.results.result_set import ResultSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from benchmarks.analysis.model import (
     TargetResult,
     VariantAnalysis,
 )
-from benchmarks.results import FORMAT_VERSION, to_json, validate, write_text
+from benchmarks.results.documents import FORMAT_VERSION, to_json, validate
+from benchmarks.results.files import write_text
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, SIGNIFICANCE, Interval
 
 DOCUMENT = "analysis.json"
@@ -71,7 +72,7 @@ def store(analysis: Analysis) -> list[Path]:
 
 
 def document_of(analysis: Analysis) -> dict[str, Any]:
-    """The analysis as plain data, as ``benchmarks/schemas/analysis.schema.json`` describes it."""
+    """The analysis as plain data, as ``benchmarks/results/schemas/analysis.schema.json`` describes it."""
     return {
         "format_version": FORMAT_VERSION,
         "result_set": analysis.path.name,

@@ -26,9 +26,9 @@ from typing import Any, Self
 
 from dotenv import dotenv_values
 
+from benchmarks.checkout import CHECKOUT
 from benchmarks.labs import LabError
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 TOKEN_VARIABLE = "LAB_TOKEN"
 WITHOUT_VARIABLE = "LAB_WITHOUT"
 BASE_IMAGE_ARGUMENT = "PYTHON_IMAGE"

@@ -21,6 +21,7 @@ from typing import Any, Self
 
 import redis
 
+from benchmarks.checkout import CHECKOUT
 from benchmarks.labs import LabError
 from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import (
@@ -32,7 +33,6 @@ from tasks.contract import (
 )
 from tasks.events import EVENTS_DIR_VARIABLE
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 30.0
 BASE_ENVIRONMENT = "base"
 OPTIONAL_ENVIRONMENT = "optional"

@@ -1,9 +1,10 @@
 """Where the dashboards are to be found."""
 
 import json
-from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / "infrastructure" / "grafana" / "dashboards"
+from benchmarks.checkout import CHECKOUT
+
+FOLDER = CHECKOUT / "infrastructure" / "grafana" / "dashboards"
 
 
 def dashboard_addresses(grafana_url: str) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.labs import LabError
 from benchmarks.monitoring.prometheus import Prometheus, Series
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 
 FILE = "metrics.parquet"
 SCRAPE_INTERVAL_S = 5.0

@@ -26,8 +26,6 @@ def group_flags(measure: str, values: Sequence[float], fewest_runs: int = FEWEST
 
 
 FAILURES_BEFORE_GIVING_UP = 2
-
-
 RUNS_FOR_AN_INTERVAL = 3
 
 

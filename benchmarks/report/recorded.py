@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from benchmarks.record.percentiles import NS_PER_MS
 from benchmarks.record.resources import BYTES_PER_MB
 from benchmarks.record.task_table import MISSING
-from benchmarks.results import ResultSetError, StoredRun
+from benchmarks.results.documents import ResultSetError
+from benchmarks.results.stored_run import StoredRun
 from tasks.events import Outcome
 from tasks.loads import NS_PER_S
 

@@ -13,7 +13,8 @@ from benchmarks.report.page import Linked, render_html, render_markdown, scenari
 from benchmarks.report.pictures import draw
 from benchmarks.report.recorded import RunCurves, reduce_run
 from benchmarks.report.style import Style, styles
-from benchmarks.results import ResultSet, ResultSetError
+from benchmarks.results.documents import ResultSetError
+from benchmarks.results.result_set import ResultSet
 
 PICTURES = "pictures"
 PAGE = "summary_report.html"

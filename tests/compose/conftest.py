@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.labs.compose import CHECKOUT, Compose, ComposeLab
+from benchmarks.checkout import CHECKOUT
+from benchmarks.labs.compose import Compose, ComposeLab
 from benchmarks.labs.local import free_port
 
 PUBLISHED = ("REDIS_PORT", "MOCK_API_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")

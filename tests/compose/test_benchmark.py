@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.labs.compose import CHECKOUT
+from benchmarks.checkout import CHECKOUT
 from benchmarks.node_client import NodeClient
 from tests.compose.conftest import Up, eventually
 

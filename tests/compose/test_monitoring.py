@@ -24,11 +24,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.labs.compose import AGENT_PORT, CHECKOUT, Compose
+from benchmarks.checkout import CHECKOUT
+from benchmarks.labs.compose import AGENT_PORT, Compose
 from benchmarks.labs.local import free_port
 from benchmarks.monitoring.export import FILE
 from benchmarks.monitoring.prometheus import Prometheus
-from benchmarks.results import ResultSet, StoredRun
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import StoredRun
 from infrastructure.agent.counting import BUCKETS_S
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]

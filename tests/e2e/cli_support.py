@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from infrastructure.janitor import processes_of_lab
 from tests.support import CHECKOUT, environment_python, wait_for
 

@@ -11,7 +11,8 @@ from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.progress import PlainDisplay
 from benchmarks.record.flags import is_valid
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import ResultSet, StoredRun
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import StoredRun
 from benchmarks.scenarios import all_scenarios
 from benchmarks.suite import Suite
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.hand_tools import ask_framework
 from benchmarks.labs import control_of
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from tasks.contract import framework_names
 from tests.e2e.cli_support import REFUSED, SCENARIO, SMALL, Command, Ended, LabCli, StartedLab, sizes
 from tests.support import CHECKOUT, is_alive, wait_for

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.profiling import PROFILED
-from benchmarks.results import LATEST
+from benchmarks.results.files import LATEST
 from tests.e2e.cli_support import Ended, LabCli
 from tests.support import wait_for
 

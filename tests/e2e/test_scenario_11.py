@@ -13,7 +13,7 @@ from benchmarks.labs.local import LocalLab
 from benchmarks.node_client import NodeClient, NodeError
 from benchmarks.record.flags import PARTLY_UNSUPPORTED
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import StoredRun
+from benchmarks.results.stored_run import StoredRun
 from benchmarks.scenarios.scenario_11_fastapi import ENDPOINTS, WARM_WAITS
 from tasks.events import Outcome, Place
 from tasks.loads import Burst, Mix, TaskClass

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.labs.local import LocalLab
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import StoredRun
+from benchmarks.results.stored_run import StoredRun
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 TASK_MS, HEAVY_MS = 10, 150

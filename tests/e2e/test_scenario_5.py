@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.labs.local import LocalLab
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import StoredRun
+from benchmarks.results.stored_run import StoredRun
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 SIZES = {"tasks": 10, "each": 4, "each_large": 3, "samples": 3, "message_s": 1, "seen": 3, "others": 1}

@@ -8,7 +8,7 @@ import redis
 
 from benchmarks.labs.local import LocalLab
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from tasks.contract import APPLICATION_DATABASE
 from tests.e2e.scenario_support import require_valid, run_scenario
 

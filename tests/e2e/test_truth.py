@@ -24,7 +24,7 @@ from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry
 from benchmarks.record.flags import OFFERED_RATE_MISSED
 from benchmarks.record.task_table import TaskTable, build_task_tables
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from benchmarks.statistics import compare, holm
 from tasks.contract import framework_names
 from tasks.loads import NS_PER_S, Paced, only

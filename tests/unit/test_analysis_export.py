@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.analysis import export as exporting
 from benchmarks.analysis.export import export
-from benchmarks.results import ResultSet, ResultSetError
+from benchmarks.results.documents import ResultSetError
+from benchmarks.results.result_set import ResultSet
 from tests.golden import unpack
 
 

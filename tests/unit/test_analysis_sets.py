@@ -19,7 +19,8 @@ from benchmarks.analysis.model import Analysis, TargetState
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS, document_of, store
 from benchmarks.analysis.tables import print_analysis, print_check, print_comparison, print_list
 from benchmarks.record.flags import UNSUPPORTED, Severity
-from benchmarks.results import ResultSet, ResultSetError, validate
+from benchmarks.results.documents import ResultSetError, validate
+from benchmarks.results.result_set import ResultSet
 from benchmarks.statistics import mean_interval
 from tests.golden import Golden, unpack
 

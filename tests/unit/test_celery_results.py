@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from benchmarks.labs.local import CHECKOUT, environment_of, interpreter
+from benchmarks.checkout import CHECKOUT
+from benchmarks.labs.local import environment_of, interpreter
 
 SHOW_BACKEND = "from tasks.celery_tasks import app; print(type(app.backend).__name__, app.backend.as_uri())"
 

@@ -267,8 +267,8 @@ def test_a_signal_that_its_parent_has_it_ignore_stays_ignored(run: Run, info: In
 
 
 def test_a_plan_from_another_version_is_refused(run: Run, tmp_path: Path) -> None:
-    from benchmarks.results import ResultSet
-    from tests.unit.test_results import gathered
+    from benchmarks.results.result_set import ResultSet
+    from tests.unit.results.test_result_set import gathered
 
     made = ResultSet.create(tmp_path / "sets", "x", gathered())
     code, _, errors = run("run", "--resume-from", str(made.path))
@@ -280,8 +280,8 @@ def test_a_set_begun_with_variants_that_are_gone_is_refused_and_left_alone(run: 
     from dataclasses import asdict, replace
 
     from benchmarks.plan.suite_plan import Entry
-    from benchmarks.results import ResultSet
-    from tests.unit.test_results import gathered
+    from benchmarks.results.result_set import ResultSet
+    from tests.unit.results.test_result_set import gathered
     from tests.unit.test_suite import PLAN
 
     plan: dict[str, Any] = asdict(replace(PLAN, entries=(Entry("x", "gone"), Entry("other", "other"))))

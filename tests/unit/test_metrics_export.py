@@ -14,8 +14,8 @@ from benchmarks.labs.compose import ServiceHealth
 from benchmarks.monitoring.export import FILE, MARGIN_S, MOST_POINTS, export_metrics, step_s, time_range_s
 from benchmarks.monitoring.health import STALE_S, health_lines
 from benchmarks.monitoring.prometheus import Prometheus, Target
-from benchmarks.results import ResultSet
-from tests.unit.test_results import gathered
+from benchmarks.results.result_set import ResultSet
+from tests.unit.results.test_result_set import gathered
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

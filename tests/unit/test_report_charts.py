@@ -19,7 +19,7 @@ from benchmarks.report.interactive import figures
 from benchmarks.report.pictures import draw
 from benchmarks.report.recorded import RunCurves, reduce_run
 from benchmarks.report.style import MARKS, PALETTE, Style, styles
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from tests.golden import Golden, unpack
 
 VARIANTS = {"swift-b": "swift", "swift-a": "swift", "bare": "bare"}

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import cli
 from benchmarks.report.write import MARKDOWN, PAGE, write_pictures, write_report
-from benchmarks.results import ResultSetError
+from benchmarks.results.documents import ResultSetError
 from benchmarks.words import number
 from tests.golden import unpack
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from benchmarks.record.percentiles import NS_PER_MS
 from benchmarks.report.charts import KEPT_UP, knee_of
 from benchmarks.report.recorded import BATCH_ROWS, LEVELS, RampCurve, RunCurves, _levels_ms, _Occupancy, reduce_run
-from benchmarks.results import ResultSet, ResultSetError, StoredRun
+from benchmarks.results.documents import ResultSetError
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import StoredRun
 from tests.golden import unpack
 
 STAYS = st.lists(st.tuples(st.floats(-5, 15), st.floats(0, 8)), max_size=30)

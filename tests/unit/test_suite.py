@@ -18,13 +18,13 @@ from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
 from benchmarks.record.enough import FAILURES_BEFORE_GIVING_UP, RUNS_FOR_AN_INTERVAL, wants_another_run
 from benchmarks.record.flags import RUN_FAILED, TASK_LOST, TIME_NAMESPACE_DIFFERS, WORKER_DIED
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from benchmarks.runner import RecordedRun, RunSpec
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.suite import Suite, outcome_text, record_of, result_of
 from tasks.contract import Variant
 from tests.unit.made_up import good_run, phase_data, sent, worker
-from tests.unit.test_results import gathered
+from tests.unit.results.test_result_set import gathered
 
 KNOWN = {"some-fast": "some", "some-slow": "some", "other": "other"}
 ENTRIES = tuple(Entry(name, name) for name in "abcdef")

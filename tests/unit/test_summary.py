@@ -10,11 +10,11 @@ from rich.console import Console
 
 from benchmarks.record.flags import SWAPPING, TASK_LOST, TIME_NAMESPACE_DIFFERS, Flag
 from benchmarks.record.run_data import RunResult
-from benchmarks.results import ResultSet
+from benchmarks.results.result_set import ResultSet
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.statistics import describe
 from benchmarks.summary import FLAGS_SHOWN, print_summary, summary_table
-from tests.unit.test_results import gathered, store
+from tests.unit.results.test_result_set import gathered, store
 
 LONG = "a-framework-with-a-long-name"
 

@@ -1,4 +1,4 @@
-"""On what a result set was made: host, code, settings; and what may have disturbed a run.
+"""The machine that runs go on: what it is, and what may disturb a run.
 
 Whatever cannot be read on this machine is None; nothing is guessed.
 """
@@ -6,87 +6,20 @@ Whatever cannot be read on this machine is None; nothing is guessed.
 import os
 import platform
 import resource
-import subprocess
 import time
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks.record.run_data import HostReading
-from benchmarks.run.contract import Scenario
 
-_CHECKOUT = Path(__file__).parents[1]
 _PAGE_BYTES = 4096
 """The page in which psutil counts what was swapped, on every machine."""
+
+
 _V1_UNLIMITED_BYTES = 1 << 60
 """cgroup v1 says "unlimited" with a number just below 2^63."""
-
-
-def gather(
-    *,
-    command_line: Sequence[str],
-    seed: int,
-    settings: Mapping[str, Any],
-    scenarios: Iterable[Scenario],
-    control: str | None,
-    versions: Mapping[str, Mapping[str, str]],
-) -> dict[str, Any]:
-    """The manifest of a new result set, but for what :class:`benchmarks.results.ResultSet` adds itself.
-
-    ``settings`` is everything chosen for this invocation, as plain data; ``control`` the variant that shares are taken of;
-    ``versions`` what ran, as it reported itself: ``{"redis": {"redis_version": ...}, FRAMEWORK: {PACKAGE: VERSION}}``.
-    """
-    return {
-        "queuelab_version": queuelab_version(),
-        "git": git_state(_CHECKOUT),
-        "command_line": list(command_line),
-        "seed": seed,
-        "settings": dict(settings),
-        "scenarios": {scenario.name: describe_scenario(scenario) for scenario in scenarios},
-        "control": control,
-        "versions": {name: dict(packages) for name, packages in versions.items()},
-        "host": host_facts(),
-    }
-
-
-def describe_scenario(scenario: Scenario) -> dict[str, Any]:
-    """What a result set must know of a scenario to write its tables without the scenario's code."""
-    return {
-        "number": scenario.number,
-        "title": scenario.title,
-        "question": scenario.question,
-        "headline": scenario.headline,
-        "summary": dict(scenario.summary),
-        "columns": dict(scenario.columns),
-        "shares": dict(scenario.shares),
-        "better": dict(scenario.better),
-    }
-
-
-def queuelab_version() -> str:
-    """The version of this checkout."""
-    with (_CHECKOUT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
-
-
-def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of a checkout and whether anything in it differs from that; None where it is not the top of a git checkout."""
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    commit = _git(folder, "rev-parse", "HEAD")
-    if top is None or commit is None or Path(top) != folder.resolve():
-        return None
-    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain"))}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def host_facts() -> dict[str, Any]:

@@ -16,12 +16,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import manifest as manifests
 from benchmarks.record.flags import CPU_STEAL, NOTHING_EXECUTED, RUN_FAILED, SWAPPING, TASK_LOST
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.task_table import build_task_tables, tasks_frame
 from benchmarks.record.validity import run_flags
-from benchmarks.results import ResultSet, ResultSetError, csv_columns, samples_frame, validate
+from benchmarks.results import manifest as manifests
+from benchmarks.results.documents import ResultSetError, validate
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import samples_frame
+from benchmarks.results.tables import csv_columns
+from benchmarks.run.host import host_facts
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.statistics import mean_interval
 from tests.unit.made_up import RUN, events, good_run, prefilled_rows, sample
@@ -339,7 +343,13 @@ def test_published_schemas_are_schemas_and_what_is_written_fits_them(results: Re
 
 def test_what_is_gathered_here_fits_the_schema(tmp_path: Path) -> None:
     manifest = manifests.gather(
-        command_line=["lab"], seed=3, settings={}, scenarios=[SCENARIO], control=None, versions={"redis": {"redis_version": "8"}}
+        command_line=["lab"],
+        seed=3,
+        settings={},
+        scenarios=[SCENARIO],
+        control=None,
+        versions={"redis": {"redis_version": "8"}},
+        host=host_facts(),
     )
     assert ResultSet.create(tmp_path, "quick", manifest).manifest()["seed"] == 3
 

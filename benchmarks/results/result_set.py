@@ -1,0 +1,224 @@
+"""A result set: the folder of everything that one invocation produced, whole at every moment.
+
+::
+
+    results/20261120T213000Z-quick/
+        manifest.json                          on what it was made; state: running, complete or interrupted
+        scenario_1_throughput.csv              a row for every run, valid or not
+        scenario_1_throughput_stats.json       per variant and measure, over the valid runs
+        runs/0001_scenario_1_throughput_VARIANT_01/
+            run.json  tasks.parquet  samples.parquet  and a parquet file for each device that read something
+
+Everything is written under a temporary name beside its place and renamed when it is complete and on disk, so that a crash at any
+moment leaves only whole runs. The tables are made from the ``run.json`` files and the manifest alone, and can be made again at
+any time. The JSON Schemas are in ``benchmarks/results/schemas``.
+"""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from benchmarks.record.run_data import RunResult
+from benchmarks.results.documents import FORMAT_VERSION, ResultSetError, read_json, to_json, validate
+from benchmarks.results.files import LATEST, UNFINISHED, free_name, point_latest, to_disk, write_text
+from benchmarks.results.stored_run import StoredRun, result_from, run_document, run_name
+from benchmarks.results.tables import csv_text, statistics_of, with_shares
+
+FORMAT = "queuelab-result-set"
+
+_LABEL = re.compile(r"[a-z0-9][a-z0-9-]*")
+_RUN_FOLDER = re.compile(
+    r"(?P<run>\d{4,})_(?P<scenario>scenario_[0-9]+_[a-z0-9_]+)_(?P<variant>[a-z0-9-]+)_(?P<repetition>\d{2,})"
+)
+
+
+class ResultSet:
+    """A result set on disk. One process may write to it; any number may read meanwhile."""
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self._path = path
+        self._manifest = manifest
+        self._runs: dict[int, StoredRun] = {}
+
+    @classmethod
+    def create(cls, root: Path, label: str, manifest: Mapping[str, Any]) -> "ResultSet":
+        """A new result set below ``root``, named after the time (UTC) and ``label``, in state *running*; ``root/latest`` points
+        to it. ``manifest`` is what :func:`benchmarks.results.manifest.gather` gives. Raises ResultSetError for a label that
+        cannot be part of a file name, or a manifest that does not fit its schema."""
+        if not _LABEL.fullmatch(label):
+            raise ResultSetError(f"label {label!r} cannot be part of a file name: use small letters, digits and -")
+        link = root / LATEST
+        if link.exists() and not link.is_symlink():
+            raise ResultSetError(f"{link} is not a link: move it away, the lab keeps a link to the newest result set there")
+        now = datetime.now(UTC)
+        text = to_json(
+            {
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                "label": label,
+                "state": "running",
+                "created_utc": now.isoformat(timespec="seconds"),
+                "finished_utc": None,
+                **manifest,
+            }
+        )
+        complete = json.loads(text)
+        validate(complete, "manifest", "the new manifest")
+        root.mkdir(parents=True, exist_ok=True)
+        unfinished = root / f"{UNFINISHED}{os.getpid()}"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        (unfinished / "runs").mkdir(parents=True)
+        try:
+            write_text(unfinished / "manifest.json", text)
+            path = free_name(root, f"{now:%Y%m%dT%H%M%SZ}-{label}")
+            unfinished.rename(path)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        point_latest(root, path.name)
+        return cls(path, complete)
+
+    @classmethod
+    def open(cls, path: Path, *, resume: bool = False) -> "ResultSet":
+        """An existing result set, or ``latest``, with all its runs. With ``resume`` it is opened for more of them: what a crash
+        left unfinished is removed and its state is *running* again; without, nothing is touched. Raises ResultSetError if it
+        is not one, or not whole."""
+        path = path.resolve()
+        if not path.is_dir():
+            raise ResultSetError(f"there is no result set {path}: name a folder below results/, or results/{LATEST}")
+        if not (path / "manifest.json").is_file() or not (path / "runs").is_dir():
+            raise ResultSetError(f"{path} is not a result set: it must hold manifest.json and a folder runs")
+        opened = cls(path, read_json(path / "manifest.json", "manifest"))
+        for folder in (path / "runs").iterdir():
+            if _RUN_FOLDER.fullmatch(folder.name):
+                opened._remember(read_json(folder / "run.json", "run"), folder)
+        if resume:
+            for leftover in [*path.glob(f"{UNFINISHED}*"), *(path / "runs").glob(f"{UNFINISHED}*")]:
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink()
+            opened._change_manifest(state="running", finished_utc=None)
+        return opened
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self._path
+
+    def manifest(self) -> Mapping[str, Any]:
+        """On what it was made, and its state."""
+        return self._manifest
+
+    def stored_runs(self) -> list[StoredRun]:
+        """All stored runs, by number."""
+        return [run for _, run in sorted(self._runs.items())]
+
+    def next_run(self) -> int:
+        """The first number that no stored run has; from 1."""
+        return max(self._runs, default=0) + 1
+
+    def completed(self) -> set[tuple[str, str, int]]:
+        """Scenario, variant and repetition of every stored run, valid or not: what need not be made again."""
+        return {(run.result.scenario, run.result.variant, run.result.repetition) for run in self._runs.values()}
+
+    def facts(self) -> dict[str, float]:
+        """What has been found out for it (:mod:`benchmarks.calibration`)."""
+        return dict(self._manifest.get("facts", {}))
+
+    def store_fact(self, name: str, value: float) -> None:
+        """Keep what was found out."""
+        self._change_manifest(facts={**self.facts(), name: value})
+
+    def store_run(
+        self,
+        result: RunResult,
+        tasks: pd.DataFrame,
+        samples: pd.DataFrame,
+        record: Mapping[str, Any] | None = None,
+        readings: Mapping[str, pd.DataFrame] | None = None,
+    ) -> Path:
+        """Store a run: whole, or not at all. ``record`` is whatever else is to be kept of it: plain data, dataclasses, mappings
+        and sequences of these; ``readings`` is what devices read, by device. Returns its folder. Raises ResultSetError for a
+        name that is not allowed, a scenario that the manifest does not list, a run that is already stored, or a value that JSON
+        cannot hold."""
+        if result.scenario not in self._manifest["scenarios"]:
+            raise ResultSetError(
+                f"{result.scenario} is none of this result set's scenarios: {', '.join(self._manifest['scenarios'])}"
+            )
+        if result.run in self._runs:
+            raise ResultSetError(f"run {result.run} is already stored, in {self._runs[result.run].folder}")
+        if (result.scenario, result.variant, result.repetition) in self.completed():
+            raise ResultSetError(f"repetition {result.repetition} of {result.scenario} on {result.variant} is already stored")
+        text = to_json(run_document(result, record or {}))
+        document = json.loads(text)
+        validate(document, "run", f"run {result.run}")
+        name = run_name(document)
+        if not _RUN_FOLDER.fullmatch(name):
+            raise ResultSetError(f"variant {result.variant!r} or scenario {result.scenario!r} cannot be part of a folder's name")
+        final = self._path / "runs" / name
+        unfinished = final.with_name(f"{UNFINISHED}{final.name}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        try:
+            tasks.to_parquet(unfinished / "tasks.parquet", index=False, compression="zstd")
+            samples.to_parquet(unfinished / "samples.parquet", index=False, compression="zstd")
+            for device, frame in (readings or {}).items():
+                frame.to_parquet(unfinished / f"{device}.parquet", index=False, compression="zstd")
+            for file in unfinished.iterdir():
+                to_disk(file)
+            write_text(unfinished / "run.json", text)
+            unfinished.rename(final)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        to_disk(final.parent)
+        self._remember(document, final)
+        return final
+
+    def rows(self, scenario: str) -> list[RunResult]:
+        """The rows of a scenario by run number, with the columns filled in that relate a run to the control's."""
+        manifest = self.manifest()
+        rows = [run.result for run in self.stored_runs() if run.result.scenario == scenario]
+        measures = with_shares(rows, manifest["scenarios"][scenario]["shares"], manifest["control"])
+        return [dataclasses.replace(row, measures=values) for row, values in zip(rows, measures, strict=True)]
+
+    def write_tables(self) -> list[Path]:
+        """Write the CSV and the statistics of every scenario anew, from the manifest and the ``run.json`` files alone; the same
+        runs always give the same bytes. Returns the files written."""
+        written = []
+        for name, scenario in self._manifest["scenarios"].items():
+            rows = [run.result for run in self.stored_runs() if run.result.scenario == name]
+            measures = with_shares(rows, scenario["shares"], self._manifest["control"])
+            table, stats = self._path / f"{name}.csv", self._path / f"{name}_stats.json"
+            write_text(table, csv_text(rows, measures, list(scenario["columns"])))
+            document = statistics_of(name, self._manifest, rows, measures)
+            validate(document, "stats", stats.name)
+            write_text(stats, to_json(document))
+            written += [table, stats]
+        return written
+
+    def finish(self, state: Literal["complete", "interrupted"]) -> None:
+        """Say how it ended."""
+        self._change_manifest(state=state, finished_utc=datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def _change_manifest(self, **changes: Any) -> None:
+        self._manifest |= changes
+        write_text(self._path / "manifest.json", to_json(self._manifest))
+
+    def _remember(self, document: Mapping[str, Any], folder: Path) -> None:
+        """Keep a run as its file has it, so that a set just written and the same set read again give the same tables."""
+        if folder.name != run_name(document):
+            raise ResultSetError(f"{folder} holds another run, {run_name(document)}: it was renamed or changed")
+        result = result_from(document)
+        if result.run in self._runs:
+            raise ResultSetError(f"{folder} and {self._runs[result.run].folder.name} are both run {result.run}: remove one")
+        self._runs[result.run] = StoredRun(result, folder, document["record"])

@@ -1,0 +1,111 @@
+"""The tables of a scenario: a row for every run, and statistics over the valid ones. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.record.enough import group_flags
+from benchmarks.record.run_data import RunResult
+from benchmarks.results.documents import FORMAT_VERSION
+from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe
+
+LEADING_MEASURES = ("task_count", "total_time", "throughput", "mean_latency", "p50", "p95", "p99", "memory_mb", "cpu_percent")
+"""The measures that stand before ``variant``, ``valid`` and ``flags`` in a CSV, as far as the scenario has them."""
+
+
+def csv_columns(measures: Sequence[str]) -> list[str]:
+    """The header of a scenario's CSV, given its measures in order."""
+    leading = [name for name in LEADING_MEASURES if name in measures]
+    further = [name for name in measures if name not in LEADING_MEASURES]
+    return ["framework", "run", *leading, "variant", "valid", "flags", *further]
+
+
+_Rows = Sequence[RunResult]
+_Values = Mapping[str, float | int | None]
+
+
+def with_shares(rows: _Rows, shares: Mapping[str, str], control: str | None) -> list[_Values]:
+    """The measures of each row, with the columns that relate it to the control filled in."""
+    means: dict[str, float] = {}
+    for column, measure in shares.items():
+        values = _valid_values(
+            [r for r in rows if r.variant == control], [r.measures for r in rows if r.variant == control], measure
+        )
+        if values and (mean := sum(values) / len(values)) > 0:
+            means[column] = mean
+    filled: list[_Values] = []
+    for row in rows:
+        known = {column: row.measures.get(shares[column]) for column in means}
+        filled.append({**row.measures, **{c: value / means[c] for c, value in known.items() if value is not None}})
+    return filled
+
+
+def _valid_values(rows: _Rows, measures: Sequence[_Values], name: str) -> list[float]:
+    values = [m.get(name) for row, m in zip(rows, measures, strict=True) if row.valid]
+    return [float(value) for value in values if value is not None]
+
+
+def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -> str:
+    """The scenario's CSV."""
+    data = [
+        {
+            "framework": row.framework,
+            "run": row.run,
+            "variant": row.variant,
+            "valid": row.valid,
+            "flags": ";".join(dict.fromkeys(flag.code for flag in row.flags)),
+            **values,
+        }
+        for row, values in zip(rows, measures, strict=True)
+    ]
+    # As objects, so that an integer stays one in a column where a failed run has none.
+    return pd.DataFrame(data, columns=csv_columns(columns), dtype=object).to_csv(index=False, lineterminator="\n")
+
+
+def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures: Sequence[_Values]) -> dict[str, Any]:
+    """The scenario's statistics, as ``schemas/stats.schema.json`` describes them."""
+    scenario = manifest["scenarios"][name]
+    variants = {}
+    for variant in sorted({row.variant for row in rows}):
+        mine = [(row, values) for row, values in zip(rows, measures, strict=True) if row.variant == variant]
+        own_rows, own_measures = [row for row, _ in mine], [values for _, values in mine]
+        headline = _valid_values(own_rows, own_measures, scenario["headline"])
+        variants[variant] = {
+            "framework": own_rows[0].framework,
+            "runs": [
+                {
+                    "run": row.run,
+                    "repetition": row.repetition,
+                    "valid": row.valid,
+                    "flags": [flag.as_data() for flag in row.flags],
+                }
+                for row in own_rows
+            ],
+            "flags": [flag.as_data() for flag in group_flags(scenario["headline"], headline)],
+            "measures": {m: _described(_valid_values(own_rows, own_measures, m)) for m in scenario["columns"]},
+        }
+    return {
+        "format_version": FORMAT_VERSION,
+        "scenario": name,
+        "title": scenario["title"],
+        "headline": scenario["headline"],
+        "control": manifest["control"],
+        "confidence": CONFIDENCE,
+        "bootstrap": {"method": BOOTSTRAP, "resamples": RESAMPLES, "seed": SEED},
+        "variants": variants,
+    }
+
+
+def _described(values: Sequence[float]) -> dict[str, float | int | None]:
+    description = describe(values)
+    interval = description.interval
+    return {
+        "n": description.n,
+        "mean": description.mean,
+        "median": description.median,
+        "sd": description.sd,
+        "cv": description.cv,
+        "ci_low": None if interval is None else interval.low,
+        "ci_high": None if interval is None else interval.high,
+    }
