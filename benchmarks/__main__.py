@@ -1,5 +1,5 @@
 """``python -m benchmarks``: the lab's command line."""
 
-from benchmarks.cli import main
+from benchmarks.cli.main import main
 
 main()

@@ -22,15 +22,16 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import node_steps, queueing
+from benchmarks import queueing
 from benchmarks.checkout import CHECKOUT
-from benchmarks.hand_tools import ask_framework
-from benchmarks.labs import LabError, control_of
-from benchmarks.labs.local import BASE_ENVIRONMENT, LocalLab, environment_of, interpreter
-from benchmarks.node_client import NodeClient
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.task_table import TaskTable, build_task_tables
-from benchmarks.runner import SAMPLE_INTERVAL_S
+from benchmarks.run.frameworks import ask_framework
+from benchmarks.run.labs.lab import LabError, control_of
+from benchmarks.run.labs.local import BASE_ENVIRONMENT, LocalLab, environment_of, interpreter
+from benchmarks.run.nodes import steps as node_steps
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.one_run import SAMPLE_INTERVAL_S
 from infrastructure.event_log import EVENT_DTYPE
 from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import REDIS_URL_VARIABLE

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 import redis
 
-from benchmarks.labs.local import free_port
+from benchmarks.run.labs.local import free_port
 from tests.support import wait_for
 
 # Cores are shared with whatever else runs here: how long an example takes says nothing.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from benchmarks.labs.local import free_port
+from benchmarks.run.labs.local import free_port
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Whether a result set may pass in a pipeline."""
 
 from benchmarks.analysis.model import Analysis
-from benchmarks.profiling import PROFILED
 from benchmarks.record.flags import Severity
+from benchmarks.run.profiling import PROFILED
 
 
 def failures(analysis: Analysis) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ from benchmarks.analysis.model import (
     TargetState,
 )
 from benchmarks.analysis.storing import PAIRS
+from benchmarks.cli.summary import NARROWEST, STYLES
 from benchmarks.record.enough import FEWEST_RUNS
-from benchmarks.summary import NARROWEST, STYLES
 from benchmarks.words import from_to, number, p_value, plus_minus
 
 STATE_STYLES = {TargetState.MET: "green", TargetState.MISSED: "bold red", TargetState.NOT_MEASURED: "dim"}

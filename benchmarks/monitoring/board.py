@@ -8,25 +8,15 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from benchmarks.labs import Lab
-from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.run.labs.lab import Lab
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.nodes.transport import NodeError
+from benchmarks.run.watching import NO_BOARD, Board
 
 PROGRESS_EVERY_S = 1.0
 """How often progress within a phase is told: a few times a scrape, and no more."""
-
-
-class Observer(Protocol):
-    """Is told how a run goes on: :class:`benchmarks.runner.Observer`."""
-
-    def phase(self, name: str, planned: int) -> None:
-        """A phase begins, with so many tasks."""
-        ...
-
-    def progress(self, done: int) -> None:
-        """So many tasks of the phase have ended."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +41,9 @@ class State:
 Tell = Callable[[dict[str, Any]], None]
 
 
-class Board:
-    """Keeps the state and tells the whole of it at every change, progress at most once a second. A change that cannot be told is
-    lost: the next one makes up for it, and no run fails for it."""
+class NodeBoard:
+    """A :class:`benchmarks.run.watching.Board`: keeps the state and tells the whole of it at every change, progress at most once
+    a second. A change that cannot be told is lost: the next one makes up for it, and no run fails for it."""
 
     def __init__(self, tell: Tell, now_s: Callable[[], float] = time.time) -> None:
         self._tell = tell
@@ -85,10 +75,6 @@ class Board:
         if self._state is not None and self._now_s() - self._told_s >= PROGRESS_EVERY_S:
             self._change(done=done)
 
-    def beside(self, other: Observer) -> Observer:
-        """An observer that tells another one and this board."""
-        return _Both(other, self)
-
     def _change(self, **changes: Any) -> None:
         if self._state is not None:
             self._state = replace(self._state, **changes)
@@ -98,27 +84,6 @@ class Board:
         if self._state is not None:
             self._told_s = self._now_s()
             self._tell(asdict(self._state))
-
-
-class _Both:
-    def __init__(self, *observers: Observer) -> None:
-        self._observers = observers
-
-    def phase(self, name: str, planned: int) -> None:
-        for observer in self._observers:
-            observer.phase(name, planned)
-
-    def progress(self, done: int) -> None:
-        for observer in self._observers:
-            observer.progress(done)
-
-
-def _nobody(_: dict[str, Any]) -> None:
-    pass
-
-
-NO_BOARD = Board(_nobody)
-"""Tells nobody."""
 
 
 @contextlib.contextmanager
@@ -137,7 +102,7 @@ def board_of(lab: Lab) -> Iterator[Board]:
                 node.show_lab_state(state)
 
         try:
-            yield Board(tell)
+            yield NodeBoard(tell)
         finally:
             with contextlib.suppress(NodeError):
                 node.forget_lab_state()

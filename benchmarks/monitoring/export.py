@@ -14,9 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.labs import LabError
 from benchmarks.monitoring.prometheus import Prometheus, Series
 from benchmarks.results.result_set import ResultSet
+from benchmarks.run.labs.lab import LabError
 
 FILE = "metrics.parquet"
 SCRAPE_INTERVAL_S = 5.0

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from benchmarks.labs.compose import ServiceHealth
 from benchmarks.monitoring.prometheus import Target
+from benchmarks.run.labs.compose_services import ServiceHealth
 
 STALE_S = 30.0
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import httpx
 
-from benchmarks.labs import LabError
+from benchmarks.run.labs.lab import LabError
 
 TIMEOUT_S = 60.0
 

@@ -1,5 +1,5 @@
 """What the mock API's log says of a phase whose tasks called it: whether the books balance, and whether it was the limit. Pure
-arithmetic on the reading of ``benchmarks.devices.mock_api`` and the task table."""
+arithmetic on the reading of ``benchmarks.run.devices.mock_api`` and the task table."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

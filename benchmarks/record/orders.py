@@ -1,5 +1,5 @@
 """What became of orders, each a chain of tasks, and whether the shop's books agree with it. Pure arithmetic on the task table and
-on the readings of ``benchmarks.devices.ledger`` and ``benchmarks.devices.mock_api``.
+on the readings of ``benchmarks.run.devices.ledger`` and ``benchmarks.run.devices.mock_api``.
 
 Matrices have a row for each order and a column for each stage. Times are CLOCK_MONOTONIC nanoseconds, -1 where there is none.
 """

@@ -164,7 +164,7 @@ class PhaseData:
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What a scenario may know of a run: the sizes that it is to have, the variant, the processes and slots that the suite was
-    asked for, the cores of the runner's host, and the facts of :mod:`benchmarks.calibration` that it named."""
+    asked for, the cores of the runner's host, and the facts of :mod:`benchmarks.run.calibration` that it named."""
 
     sizes: Mapping[str, float | int]
     variant: Variant

@@ -131,7 +131,7 @@ class ResultSet:
         return {(run.result.scenario, run.result.variant, run.result.repetition) for run in self._runs.values()}
 
     def facts(self) -> dict[str, float]:
-        """What has been found out for it (:mod:`benchmarks.calibration`)."""
+        """What has been found out for it (:mod:`benchmarks.run.calibration`)."""
         return dict(self._manifest.get("facts", {}))
 
     def store_fact(self, name: str, value: float) -> None:

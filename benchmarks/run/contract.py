@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
-from benchmarks.node_client import NodeClient
 from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.run.nodes.client import NodeClient
 from tasks.contract import Variant
 from tasks.loads import Load, Tasks
 
@@ -126,7 +126,7 @@ class Scenario(Protocol):
 
     @property
     def facts(self) -> Sequence[str]:
-        """The facts of :mod:`benchmarks.calibration` that it must know."""
+        """The facts of :mod:`benchmarks.run.calibration` that it must know."""
         ...
 
     @property

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from benchmarks.devices.subscribers import UNKNOWN, Emissions, Subscribers
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import summarise
@@ -15,6 +14,7 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.task_table import MISSING, Ints, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.devices.subscribers import UNKNOWN, Emissions, Subscribers
 from tasks.contract import Variant
 from tasks.events import Streamed
 from tasks.loads import NS_PER_S, Paced, Prefilled, only

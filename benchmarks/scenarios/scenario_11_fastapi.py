@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.arithmetic import median, ratio
-from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, Flag, FlagKind, Severity
 from benchmarks.record.percentiles import summarise
@@ -17,6 +16,7 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.task_table import Ints, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.devices.web import BARE, WHOLE, WebSamples, WebStarts
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Burst, Load, Mix, Paced, TaskClass
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.arithmetic import ratio
-from benchmarks.devices.mock_api import MOCK_API_LOG
 from benchmarks.plan.scaling import slots_in_reach
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind
@@ -29,6 +28,7 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.task_table import MISSING, Ints, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.devices.mock_api import MOCK_API_LOG
 from tasks.contract import Variant
 from tasks.http_work import request_id
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass

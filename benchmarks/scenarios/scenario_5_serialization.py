@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.arithmetic import difference, median
-from benchmarks.devices.messages import Message, Messages
-from benchmarks.devices.orders_seen import OrdersSeen
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import summarise
@@ -17,6 +15,8 @@ from benchmarks.record.resources import cpu_percent, redis_cost, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, measured_phases
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.devices.messages import Message, Messages
+from benchmarks.run.devices.orders_seen import OrdersSeen
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 

@@ -6,8 +6,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.devices.ledger import Ledger
-from benchmarks.devices.mock_api import MockApiLog
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.orders import (
@@ -28,6 +26,8 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.task_table import Ints
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.devices.ledger import Ledger
+from benchmarks.run.devices.mock_api import MockApiLog
 from tasks.contract import Variant
 from tasks.events import Outcome
 from tasks.loads import NS_PER_S, Chain, Mix, Paced, Prefilled, TaskClass

@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.arithmetic import median
-from benchmarks.devices.bare_starts import BareStarts
-from benchmarks.devices.imports import Imports
 from benchmarks.plan.wishes import StartWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import NS_PER_MS, LatencySummary, summarise
@@ -17,6 +15,8 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData,
 from benchmarks.record.task_table import MISSING, Bools, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.devices.bare_starts import BareStarts
+from benchmarks.run.devices.imports import Imports
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Burst, only

@@ -4,7 +4,6 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from benchmarks.arithmetic import ratio
-from benchmarks.devices.unlistened_lane import UnlistenedLane
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.lanes import ended_share, inversions, longest_starvation_ns, overtaken
@@ -14,6 +13,7 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.task_table import TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.devices.unlistened_lane import UnlistenedLane
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 

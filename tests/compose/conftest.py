@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.labs.compose import Compose, ComposeLab
-from benchmarks.labs.local import free_port
+from benchmarks.run.labs.compose import Compose
+from benchmarks.run.labs.compose_lab import ComposeLab
+from benchmarks.run.labs.local import free_port
 
 PUBLISHED = ("REDIS_PORT", "MOCK_API_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
 WITHOUT = Compose().left_out()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.node_client import NodeClient
+from benchmarks.run.nodes.client import NodeClient
 from tests.compose.conftest import Up, eventually
 
 pytestmark = pytest.mark.compose

@@ -9,9 +9,9 @@ import httpx
 import pytest
 import redis
 
-from benchmarks.labs import LabError
-from benchmarks.labs.compose import Compose
-from benchmarks.labs.local import free_port
+from benchmarks.run.labs.compose import Compose
+from benchmarks.run.labs.lab import LabError
+from benchmarks.run.labs.local import free_port
 from tests.compose.conftest import WITHOUT, Up, docker, eventually, execute
 
 pytestmark = pytest.mark.compose

@@ -25,12 +25,13 @@ import pandas as pd
 import pytest
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.labs.compose import AGENT_PORT, Compose
-from benchmarks.labs.local import free_port
 from benchmarks.monitoring.export import FILE
 from benchmarks.monitoring.prometheus import Prometheus
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import StoredRun
+from benchmarks.run.labs.compose import Compose
+from benchmarks.run.labs.compose_services import AGENT_PORT
+from benchmarks.run.labs.local import free_port
 from infrastructure.agent.counting import BUCKETS_S
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]

@@ -14,7 +14,8 @@ from typing import Literal
 
 import psutil
 
-from benchmarks.node_client import NodeClient, NodeError
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.nodes.transport import NodeError
 from tests.support import CHECKOUT, is_alive
 
 FRAMEWORK = "tiny"

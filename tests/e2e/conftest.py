@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.labs.local import LocalLab
+from benchmarks.run.labs.local import LocalLab
 from tests.e2e.cli_support import LabCli
 from tests.support import child_environment
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cli
-from benchmarks.labs import Lab
+from benchmarks.cli.choices import manifest_of
+from benchmarks.cli.progress import PlainDisplay
 from benchmarks.plan.suite_plan import Entry, SuitePlan
-from benchmarks.progress import PlainDisplay
 from benchmarks.record.flags import is_valid
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import StoredRun
+from benchmarks.run.labs.lab import Lab
+from benchmarks.run.suite import Suite
 from benchmarks.scenarios import all_scenarios
-from benchmarks.suite import Suite
 
 
 def run_scenario(
@@ -38,7 +38,7 @@ def run_scenario(
         seed=1,
     )
     scenario.check(plan.sizes_of(scenario))
-    results = ResultSet.create(root, "test", cli._manifest(plan, [scenario], lab))
+    results = ResultSet.create(root, "test", manifest_of(plan, [scenario], lab))
     Suite(plan, [scenario], lab, results, PlainDisplay(Console(stderr=True))).execute()
     results.finish("complete")
     return results

@@ -17,8 +17,10 @@ import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.node_client import NodeClient, NodeError, WorkerStatus
 from benchmarks.plan.wishes import StartWish
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.nodes.transport import NodeError
+from benchmarks.run.nodes.worker import WorkerStatus
 from tasks.events import Kind, Outcome
 from tasks.loads import Burst, Load, Paced, Prefilled, only
 from tasks.producing import ProduceOrder
@@ -428,7 +430,7 @@ def test_a_session_whose_runner_is_killed_ends_worker_and_load(
 ) -> None:
     code = (
         "import sys\n"
-        "from benchmarks.node_client import NodeClient\n"
+        "from benchmarks.run.nodes.client import NodeClient\n"
         "from contextlib import ExitStack\n"
         "with ExitStack() as held:\n"
         "    for url, token in zip(sys.argv[1::2], sys.argv[2::2]):\n"

@@ -11,12 +11,14 @@ import psutil
 import pytest
 import redis
 
-from benchmarks import node_steps
-from benchmarks.hand_tools import ask_framework
-from benchmarks.labs.local import LocalLab
-from benchmarks.node_client import NodeClient, NodeError, PhaseCounts
 from benchmarks.record.accounting import account
 from benchmarks.record.task_table import TaskTable, build_task_tables
+from benchmarks.run.frameworks import ask_framework
+from benchmarks.run.labs.local import LocalLab
+from benchmarks.run.nodes import steps as node_steps
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.nodes.log import PhaseCounts
+from benchmarks.run.nodes.transport import NodeError
 from tasks.contract import APPLICATION_DATABASE, WorkerPlan, framework_names
 from tasks.events import Outcome, Place
 from tasks.loads import Chain, Load, Prefilled, TaskClass, Tasks, only, tasks_in_a_unit
@@ -302,7 +304,7 @@ def test_a_serializer_that_it_does_not_offer_is_refused(bench: Bench) -> None:
 
 
 def test_an_unknown_variant_is_refused(lab: LocalLab) -> None:
-    from benchmarks.labs import LabError
+    from benchmarks.run.labs.lab import LabError
 
     with pytest.raises(LabError, match="no variant 'nothing-such'"):
         lab.worker_url("nothing-such")

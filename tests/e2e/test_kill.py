@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.hand_tools import ask_framework
-from benchmarks.labs import control_of
 from benchmarks.results.result_set import ResultSet
+from benchmarks.run.frameworks import ask_framework
+from benchmarks.run.labs.lab import control_of
 from tasks.contract import framework_names
 from tests.e2e.cli_support import REFUSED, SCENARIO, SMALL, Command, Ended, LabCli, StartedLab, sizes
 from tests.support import CHECKOUT, is_alive, wait_for

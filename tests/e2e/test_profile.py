@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.profiling import PROFILED
 from benchmarks.results.files import LATEST
+from benchmarks.run.profiling import PROFILED
 from tests.e2e.cli_support import Ended, LabCli
 from tests.support import wait_for
 

@@ -8,9 +8,10 @@ import psutil
 import pytest
 import redis
 
-from benchmarks.labs.local import LocalLab
-from benchmarks.node_client import NodeClient, NodeError
 from benchmarks.record.run_data import RunResult
+from benchmarks.run.labs.local import LocalLab
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.nodes.transport import NodeError
 from tasks.events import Kind, Streamed
 from tests.e2e.agent_support import until
 from tests.e2e.scenario_support import require_valid, run_scenario, stored

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 import redis
 
-from benchmarks import node_steps
-from benchmarks.labs.local import LocalLab
-from benchmarks.node_client import NodeClient, NodeError
 from benchmarks.record.flags import PARTLY_UNSUPPORTED
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.stored_run import StoredRun
+from benchmarks.run.labs.local import LocalLab
+from benchmarks.run.nodes import steps as node_steps
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.nodes.transport import NodeError
 from benchmarks.scenarios.scenario_11_fastapi import ENDPOINTS, WARM_WAITS
 from tasks.events import Outcome, Place
 from tasks.loads import Burst, Mix, TaskClass

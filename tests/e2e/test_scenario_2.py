@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.labs.local import LocalLab
 from benchmarks.record.mock_api_books import MOCK_API_LIMIT
 from benchmarks.record.run_data import RunResult
+from benchmarks.run.labs.local import LocalLab
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 VARIANTS = ("floor", "celery-gevent", "asynctasq-async")

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.labs.local import LocalLab
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.stored_run import StoredRun
+from benchmarks.run.labs.local import LocalLab
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 TASK_MS, HEAVY_MS = 10, 150

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.labs.local import LocalLab
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.stored_run import StoredRun
+from benchmarks.run.labs.local import LocalLab
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 SIZES = {"tasks": 10, "each": 4, "each_large": 3, "samples": 3, "message_s": 1, "seen": 3, "others": 1}

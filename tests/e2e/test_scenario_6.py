@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.labs.local import LocalLab
 from benchmarks.record.run_data import RunResult
+from benchmarks.run.labs.local import LocalLab
 from benchmarks.scenarios.scenario_6_scalability import CEILING, Verdict
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from benchmarks.labs.local import LocalLab
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
+from benchmarks.run.labs.local import LocalLab
 from tasks.contract import APPLICATION_DATABASE
 from tests.e2e.scenario_support import require_valid, run_scenario
 

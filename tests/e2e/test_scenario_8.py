@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.labs.local import LocalLab
 from benchmarks.record.flags import HOST_LOAD_HIGH, TASK_LOST_AT_STOP
 from benchmarks.record.run_data import RunResult
+from benchmarks.run.labs.local import LocalLab
 from tasks.contract import FRAMEWORKS_PATH_VARIABLE
 from tests.e2e import contrived_tasks
 from tests.e2e.contrived_tasks import HASTY

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.labs.local import LocalLab
 from benchmarks.record.run_data import RunResult
+from benchmarks.run.labs.local import LocalLab
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 SIZES = {"task_ms": 20, "capacity_tasks": 30, "overload_s": 1, "overload_ratio": 1.8, "drain_tasks": 60, "lanes": 5}

@@ -15,16 +15,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import node_steps, queueing
-from benchmarks.hand_tools import ask_framework
-from benchmarks.labs import control_of
-from benchmarks.labs.local import LocalLab
-from benchmarks.node_client import NodeClient
+from benchmarks import queueing
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry
 from benchmarks.record.flags import OFFERED_RATE_MISSED
 from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.results.result_set import ResultSet
+from benchmarks.run.frameworks import ask_framework
+from benchmarks.run.labs.lab import control_of
+from benchmarks.run.labs.local import LocalLab
+from benchmarks.run.nodes import steps as node_steps
+from benchmarks.run.nodes.client import NodeClient
 from benchmarks.statistics import compare, holm
 from tasks.contract import framework_names
 from tasks.loads import NS_PER_S, Paced, only

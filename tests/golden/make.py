@@ -192,7 +192,7 @@ def tables(data: RunData) -> dict[int, TaskTable]:
 
 
 def record_of(data: RunData, sizes: Mapping[str, int]) -> dict[str, Any]:
-    """As ``benchmarks.suite.record_of`` keeps it."""
+    """As ``benchmarks.run.suite.record_of`` keeps it."""
     return {
         "executed_variant": data.variant,
         "sizes": sizes,

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.labs.local import environment_of, interpreter
+from benchmarks.run.labs.local import environment_of, interpreter
 
 SHOW_BACKEND = "from tasks.celery_tasks import app; print(type(app.backend).__name__, app.backend.as_uri())"
 

@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.labs.compose import AGENT_PORT, BASE_IMAGE_ARGUMENT, MOCK_API_PORT, MOCK_API_SERVICE, REDIS_PORT, REDIS_SERVICE
-from benchmarks.settings import Settings
+from benchmarks.cli.settings import Settings
+from benchmarks.run.labs.compose_services import (
+    AGENT_PORT,
+    BASE_IMAGE_ARGUMENT,
+    MOCK_API_PORT,
+    MOCK_API_SERVICE,
+    REDIS_PORT,
+    REDIS_SERVICE,
+)
 from tasks.contract import framework_names
 
 CHECKOUT = Path(__file__).resolve().parents[2]

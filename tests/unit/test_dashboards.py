@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.labs.compose import AGENT_PORT
 from benchmarks.monitoring.dashboards import dashboard_addresses
+from benchmarks.run.labs.compose_services import AGENT_PORT
 from infrastructure.agent.cgroup import NetworkReading
 from infrastructure.agent.metrics import families
 from infrastructure.grafana.__main__ import CHECKOUT, FOLDER, files, titles

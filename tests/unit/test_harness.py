@@ -12,9 +12,9 @@ from rich.console import Console
 
 from benchmarks import harness
 from benchmarks.harness import Figure, at_least, at_most, made_up_events, ratios, shown
-from benchmarks.labs import LabError
 from benchmarks.record.accounting import account
 from benchmarks.record.task_table import build_task_tables
+from benchmarks.run.labs.lab import LabError
 
 
 @pytest.mark.parametrize(("value", "met"), [(2.9, True), (3.0, True), (3.1, False)])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.labs.local import free_port
+from benchmarks.run.labs.local import free_port
 from infrastructure import janitor
 from infrastructure.janitor import LAB_ID_VARIABLE, processes_of_lab, sweep
 from tests.support import PATIENCE_S, child_environment, is_alive, wait_for

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.devices.messages import COLUMNS, Message, read_all
+from benchmarks.run.devices.messages import COLUMNS, Message, read_all
 from tasks.reading import MessageTimes, ReadOrder, read_messages
 from tasks.workloads import TaskCall
 

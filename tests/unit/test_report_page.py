@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 
-from benchmarks import cli
+from benchmarks.cli.main import main
 from benchmarks.report.write import MARKDOWN, PAGE, write_pictures, write_report
 from benchmarks.results.documents import ResultSetError
 from benchmarks.words import number
@@ -294,7 +294,7 @@ def test_a_report_that_cannot_be_finished_leaves_the_earlier_one(single: Path, m
 def run_cli(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr("sys.argv", ["lab", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main()
     return int(ended.value.code or 0)
 
 

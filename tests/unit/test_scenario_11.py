@@ -7,12 +7,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from benchmarks.devices.web import BARE, WHOLE, WebSamples, WebStarts
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, TOO_FEW_PROCESSES
 from benchmarks.record.run_data import PhaseData, Produced, RunData
 from benchmarks.record.validity import run_flags
 from benchmarks.run.contract import PhasePlan, Scenario
+from benchmarks.run.devices.web import BARE, WHOLE, WebSamples, WebStarts
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_11_fastapi import (
     ENDPOINTS,

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from benchmarks.devices.mock_api import frame_of
 from benchmarks.plan.scaling import slots_in_reach
 from benchmarks.record.concurrency import executing
 from benchmarks.record.mock_api_books import (
@@ -21,6 +20,7 @@ from benchmarks.record.mock_api_books import (
 )
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.run.contract import PhasePlan, Scenario
+from benchmarks.run.devices.mock_api import frame_of
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_2_io_bound import SCENARIO, SLOTS
 from tasks.contract import Variant

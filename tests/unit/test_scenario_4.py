@@ -6,10 +6,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from benchmarks.devices.mock_api import frame_of
 from benchmarks.record.mock_api_books import REQUESTS_UNBALANCED
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.run.contract import PhasePlan, Scenario
+from benchmarks.run.devices.mock_api import frame_of
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_4_mixed import HEAVY, IO, LIGHT, SCENARIO
 from tasks.loads import Load, Mix, Paced, Prefilled

@@ -7,11 +7,11 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from benchmarks.devices.messages import COLUMNS, Messages
-from benchmarks.devices.orders_seen import OrdersSeen
 from benchmarks.record.flags import is_valid
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.run.contract import PhasePlan, Scenario
+from benchmarks.run.devices.messages import COLUMNS, Messages
+from benchmarks.run.devices.orders_seen import OrdersSeen
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_5_serialization import (
     CHANGE_LABEL,

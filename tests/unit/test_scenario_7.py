@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.devices.mock_api import frame_of
 from benchmarks.record.flags import TASK_DOUBLED, Severity
 from benchmarks.record.orders import Orders, retry_delays_ns
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.record.validity import run_flags
 from benchmarks.run.contract import Scenario
+from benchmarks.run.devices.mock_api import frame_of
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_7_real_world import (
     BOOKS_UNBALANCED,

@@ -8,11 +8,13 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 
-from benchmarks.devices.unlistened_lane import NO_RUN, UnlistenedLane
-from benchmarks.node_client import NodeError, PhaseCounts, ProducerStatus
 from benchmarks.record.flags import is_valid
 from benchmarks.record.run_data import PhaseData, Produced, RunData
 from benchmarks.run.contract import PhasePlan, Places, Scenario
+from benchmarks.run.devices.unlistened_lane import NO_RUN, UnlistenedLane
+from benchmarks.run.nodes.log import PhaseCounts
+from benchmarks.run.nodes.producer import ProducerStatus
+from benchmarks.run.nodes.transport import NodeError
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_9_multi_queue import NOT_OVERLOADED, SCENARIO, TASK_MISROUTED
 from tasks.contract import Depth, Variant

@@ -1,0 +1,198 @@
+"""What a user may choose for a benchmark, and what it comes to: where, how large, which scenarios, sizes and variants."""
+
+import math
+import os
+import sys
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from dotenv import dotenv_values
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.console import UserError
+from benchmarks.cli.settings import Settings, load_settings
+from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
+from benchmarks.results.files import LATEST
+from benchmarks.results.manifest import gather
+from benchmarks.run.contract import Scenario
+from benchmarks.run.host import host_facts
+from benchmarks.run.labs.compose_lab import ComposeLab
+from benchmarks.run.labs.lab import Lab, control_of
+from benchmarks.run.labs.local import LocalLab
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.redis_server import RedisServer
+from benchmarks.scenarios import all_scenarios
+from tasks.contract import Track
+
+Result = Annotated[Path | None, typer.Argument(help="A result set's folder; without one the latest.", metavar="[RESULT]")]
+
+
+class LabName(StrEnum):
+    """Where to run."""
+
+    LOCAL = "local"
+    COMPOSE = "compose"
+
+
+class PresetName(StrEnum):
+    """How large."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    FULL = "full"
+
+
+class TrackName(StrEnum):
+    """Which settings the frameworks get."""
+
+    NORMALISED = "normalised"
+    TUNED = "tuned"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetDefaults:
+    """How often and how long, where the user does not say."""
+
+    runs: int
+    max_runs: int
+    warmup_s: float
+
+
+PRESETS = {
+    PresetName.QUICK: PresetDefaults(runs=1, max_runs=2, warmup_s=0.5),
+    PresetName.STANDARD: PresetDefaults(runs=10, max_runs=20, warmup_s=5),
+    PresetName.FULL: PresetDefaults(runs=10, max_runs=30, warmup_s=30),
+}
+
+
+def lab_of(name: LabName) -> Lab:
+    """The lab, not yet up."""
+    if name is LabName.COMPOSE:
+        return ComposeLab()
+    return LocalLab(node_variables())
+
+
+def node_variables() -> dict[str, str]:
+    """What ``.env`` sets for nodes, as in containers: the databases of frameworks. The environment has precedence, and the lab's
+    own variables are not a user's to set here."""
+    own = ("LAB_", "BENCHMARK_", "GRAFANA_")
+    known = dotenv_values(CHECKOUT / ".env").items()
+    return {name: value for name, value in known if value and not name.startswith(own) and name not in os.environ}
+
+
+def scenarios_of(wanted: str) -> list[Scenario]:
+    """Scenarios by number, name, ``scenario7``, a list of these, or ``all``."""
+    known = list(all_scenarios().values())
+    if wanted == "all":
+        return known
+    chosen = []
+    for word in wanted.split(","):
+        bare = word.strip().removeprefix("scenario").strip("_")
+        found = [s for s in known if bare == str(s.number) or word.strip() == s.name]
+        if not found:
+            raise UserError(f"no scenario {word!r}; there are: {', '.join(f'{s.number} ({s.name})' for s in known)}, or all")
+        chosen += [s for s in found if s not in chosen]
+    return chosen
+
+
+def sizes_of(options: list[str], scenarios: list[Scenario]) -> dict[str, float | int]:
+    """Sizes set as ``name=number``. Raises UserError for one that no scenario has, or that is no positive number."""
+    known = {name for scenario in scenarios for preset in scenario.sizes.values() for name in preset}
+    sizes: dict[str, float | int] = {}
+    for option in options:
+        name, _, text = option.partition("=")
+        if name not in known:
+            raise UserError(f"no size {name!r}; there are: {', '.join(sorted(known))}")
+        try:
+            sizes[name] = int(text) if text.isdigit() else float(text)
+        except ValueError:
+            raise UserError(f"size {name} must be a number, not {text!r}") from None
+        if not 0 < sizes[name] < math.inf:
+            raise UserError(f"size {name} must be positive, not {text}")
+    return sizes
+
+
+def entries_of(variants: str, lab: Lab) -> tuple[Entry, ...]:
+    """The variants that are entered. Raises UserError for one that the lab does not have."""
+    try:
+        return parse_entries(variants, lab.variants())
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def plan_of(
+    settings: Settings,
+    lab: LabName,
+    preset: PresetName,
+    scenarios: list[Scenario],
+    entries: tuple[Entry, ...],
+    sizes: dict[str, float | int],
+    track: Track,
+) -> SuitePlan:
+    """What was asked for, with the preset's defaults for what was not said."""
+    defaults = PRESETS[preset]
+    cores = len(os.sched_getaffinity(0))
+    slots = settings.benchmark_workers or cores
+    runs = settings.benchmark_runs or defaults.runs
+    warmup_s = settings.benchmark_warmup_seconds
+    return SuitePlan(
+        lab=lab.value,
+        preset=preset.value,
+        scenarios=tuple(s.name for s in scenarios),
+        entries=entries,
+        sizes=sizes,
+        runs=runs,
+        max_runs=settings.benchmark_max_runs or runs * defaults.max_runs // defaults.runs,
+        processes=min(slots, cores),
+        slots=slots,
+        track=track,
+        warmup_s=defaults.warmup_s if warmup_s is None else warmup_s,
+        run_timeout_s=settings.benchmark_run_timeout_seconds,
+        seed=settings.benchmark_seed,
+    )
+
+
+def require_sense(plan: SuitePlan, scenarios: list[Scenario]) -> None:
+    """Find out what cannot be run as asked while nothing has been started for it."""
+    if plan.max_runs < plan.runs:
+        raise UserError(
+            f"{plan.runs} runs of each variant are asked for and at most {plan.max_runs} allowed: "
+            "raise --max-runs (BENCHMARK_MAX_RUNS) or lower --runs (BENCHMARK_RUNS)"
+        )
+    for scenario in scenarios:
+        try:
+            scenario.check(plan.sizes_of(scenario))
+        except ValueError as error:
+            raise UserError(str(error)) from None
+
+
+def manifest_of(plan: SuitePlan, scenarios: list[Scenario], lab: Lab) -> dict[str, Any]:
+    """On what a result set is made, with the versions of everything as reported by what runs."""
+    variants = lab.variants()
+    descriptions = {}
+    for framework in sorted({variants[entry.variant] for entry in plan.entries}):
+        with NodeClient(lab.producer_url(framework), lab.token) as producer:
+            descriptions[framework] = producer.describe()
+    server = RedisServer(lab.redis_url)
+    try:
+        facts = server.facts()
+    finally:
+        server.close()
+    control = control_of(descriptions.values())
+    return gather(
+        command_line=sys.argv,
+        seed=plan.seed,
+        host=host_facts(),
+        settings={**asdict(plan), "redis": facts, "frameworks": descriptions},
+        scenarios=scenarios,
+        control=next((e.name for e in plan.entries if e.variant == control), None),
+        versions={"redis": {"redis_version": facts["version"]}, **{f: d["versions"] for f, d in descriptions.items()}},
+    )
+
+
+def chosen_result(result: Path | None) -> Path:
+    """The result set that a command is for: the one named, or the latest."""
+    return result or load_settings().benchmark_output_dir / LATEST

@@ -1,0 +1,142 @@
+"""Tools for the hand: a worker in the foreground, a look at Redis, what is installed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import redis
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.console import console
+from benchmarks.cli.settings import Settings, load_settings
+from benchmarks.plan.queues import queue_of
+from benchmarks.run.frameworks import ask_framework
+from benchmarks.run.labs.lab import LabError
+from benchmarks.scenarios import all_scenarios
+from tasks.contract import WorkerRequest, framework_names
+
+hand_app = typer.Typer()
+redis_app = typer.Typer(no_args_is_help=True, help="Look at the lab's Redis, or empty it.")
+
+
+def default_redis_url() -> str:
+    """Where the Compose lab publishes Redis."""
+    return f"redis://127.0.0.1:{load_settings().redis_port}"
+
+
+Url = Annotated[str, typer.Option(help="The Redis server.", default_factory=default_redis_url, show_default=False)]
+
+
+@contextmanager
+def _client(url: str) -> Iterator[redis.Redis]:
+    try:
+        client = redis.Redis.from_url(url, decode_responses=True)
+    except ValueError as error:
+        raise LabError(f"{url!r} is not a Redis URL such as {default_redis_url()}: {error}") from None
+    try:
+        client.ping()
+        yield client
+    except redis.ConnectionError as error:
+        raise LabError(f"no Redis at {url} ({error}): bring the lab up with `just docker-up`") from None
+    finally:
+        client.close()
+
+
+@redis_app.command()
+def reset(url: Url) -> None:
+    """Delete everything in all databases."""
+    with _client(url) as client:
+        client.flushall()
+    typer.echo(f"All databases of {url} are empty.")
+
+
+@redis_app.command("info")
+def redis_info(url: Url) -> None:
+    """Version, memory, clients, traffic and keys by database."""
+    with _client(url) as client:
+        info: dict[str, Any] = client.info()
+    names = ("redis_version", "uptime_in_seconds", "connected_clients", "used_memory_human", "maxmemory_policy")
+    more = ("total_commands_processed", "instantaneous_ops_per_sec", "total_net_input_bytes", "total_net_output_bytes")
+    table = Table("what", "value", title=url, title_justify="left")
+    for name in (*names, *more):
+        table.add_row(name, str(info[name]))
+    for name in sorted(n for n in info if re.fullmatch(r"db\d+", n)):
+        table.add_row(name, f"{info[name]['keys']} keys")
+    Console().print(table)
+
+
+@redis_app.command()
+def monitor(url: Url) -> None:
+    """Print every command that Redis executes, until Ctrl-C. This slows Redis down: never during a benchmark."""
+    with _client(url) as client, client.monitor() as monitoring:  # type: ignore[no-untyped-call]
+        for command in monitoring.listen():
+            typer.echo(f"{command['time']} [{command['db']} {command['client_address']}] {command['command']}")
+
+
+def _terminate(workers: list[subprocess.Popen[bytes]]) -> None:
+    for worker in workers:
+        worker.terminate()
+
+
+def run_worker(variant: str, slots: int) -> None:
+    """Start a variant's worker processes here, pass signals on, and wait for them."""
+    descriptions = {name: ask_framework(name, {"op": "describe"}) for name in framework_names()}
+    framework = next((n for n, d in descriptions.items() if variant in (v["name"] for v in d["variants"])), None)
+    if framework is None:
+        known = sorted(v["name"] for d in descriptions.values() for v in d["variants"])
+        raise LabError(f"no variant {variant!r}: there are {', '.join(known)}")
+    request = WorkerRequest(
+        variant=variant, processes=min(slots, len(os.sched_getaffinity(0))), slots=slots, queues=(queue_of(variant),)
+    )
+    plan = ask_framework(framework, {"op": "plan", "request": asdict(request)})
+    databases = ", ".join(f"{d['purpose']} {d['url']}" for d in descriptions[framework]["databases"])
+    typer.echo(f"{variant}: {plan['shape']['processes']} processes, {plan['shape']['slots']} slots, {databases}")
+    workers = [
+        subprocess.Popen(
+            command["arguments"], cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT), **command["environment"]}
+        )
+        for command in plan["commands"]
+    ]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the workers as well
+    signal.signal(signal.SIGTERM, lambda *_: _terminate(workers))
+    codes = [worker.wait() for worker in workers]
+    sys.exit(max(abs(code) for code in codes))
+
+
+def print_info(console: Console, settings: Settings) -> None:
+    """What is installed, what there is to run, and where results go."""
+    scenarios = Table("number", "name", "question", title="Scenarios", title_justify="left")
+    for scenario in all_scenarios().values():
+        scenarios.add_row(str(scenario.number), scenario.name, scenario.question)
+    frameworks = Table("framework", "version", "variant", "tasks run in", title="Variants", title_justify="left")
+    for name in framework_names():
+        description = ask_framework(name, {"op": "describe"})
+        version = ", ".join(f"{p} {v}" for p, v in list(description["versions"].items())[:3])
+        for variant in description["variants"]:
+            frameworks.add_row(name, version, variant["name"], variant["description"])
+    console.print(scenarios, frameworks)
+    console.print(f"Results go to {settings.benchmark_output_dir}")
+
+
+@hand_app.command()
+def worker(
+    variant: Annotated[str, typer.Argument(help="A variant, as `just info` lists them.")],
+    slots: Annotated[int | None, typer.Option(help="Execution slots.")] = None,
+) -> None:
+    """Run a worker of a variant in the foreground, against the Redis that its own variables name, until Ctrl-C."""
+    run_worker(variant, slots or len(os.sched_getaffinity(0)))
+
+
+@hand_app.command()
+def info() -> None:
+    """Print what is installed, which scenarios and variants there are, and where results go."""
+    print_info(console, load_settings())

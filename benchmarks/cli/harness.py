@@ -1,0 +1,35 @@
+"""``harness``: the lab measures itself."""
+
+from typing import Annotated
+
+import typer
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.console import INVALID, UserError, console
+from benchmarks.cli.settings import load_settings
+from benchmarks.run.labs.lock import lab_lock
+
+harness_app = typer.Typer()
+
+
+@harness_app.command()
+def harness(
+    target: Annotated[
+        list[str], typer.Option(help="A variant and the share of a bare worker's rate that it must keep, as a=0.98.")
+    ],
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
+) -> None:
+    """Measure the lab itself: recorder, agent, producer, pacing, reading, and a queue with a known answer."""
+    from benchmarks import harness as own
+
+    targets = {}
+    for item in target:
+        variant, _, share = item.partition("=")
+        try:
+            targets[variant] = float(share)
+        except ValueError:
+            raise UserError(f"--target {item!r} must be a variant and a share, as in a=0.98") from None
+    with lab_lock(CHECKOUT):
+        met = own.run(console, targets, load_settings().benchmark_output_dir, quick=quick)
+    if not met:
+        raise typer.Exit(INVALID)

@@ -1,0 +1,114 @@
+"""``run``: measure, and complete what was begun."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.choices import (
+    LabName,
+    PresetName,
+    TrackName,
+    entries_of,
+    lab_of,
+    manifest_of,
+    plan_of,
+    require_sense,
+    scenarios_of,
+    sizes_of,
+)
+from benchmarks.cli.console import INVALID, UserError, console, errors, say
+from benchmarks.cli.progress import display
+from benchmarks.cli.settings import load_settings
+from benchmarks.cli.summary import print_summary
+from benchmarks.monitoring.board import board_of
+from benchmarks.plan.suite_plan import SuitePlan
+from benchmarks.results.result_set import ResultSet
+from benchmarks.run.contract import Scenario
+from benchmarks.run.labs.lab import Lab
+from benchmarks.run.labs.lock import lab_lock
+from benchmarks.run.profiling import PROFILER
+from benchmarks.run.suite import Suite
+
+run_app = typer.Typer()
+
+
+@run_app.command()
+def run(
+    scenario: Annotated[
+        str, typer.Option("--scenario", "--only", help="Scenarios: numbers or names separated by commas, or all.")
+    ] = "all",
+    lab: Annotated[LabName, typer.Option(help="Where to run.")] = LabName.LOCAL,
+    preset: Annotated[PresetName, typer.Option(help="How large.")] = PresetName.STANDARD,
+    variants: Annotated[str | None, typer.Option(help="Variants separated by commas; name=variant enters one again.")] = None,
+    size: Annotated[list[str] | None, typer.Option(help="A size of the scenario, as in tasks=5000. Repeatable.")] = None,
+    runs: Annotated[int | None, typer.Option(help="Valid runs of each variant, at least [BENCHMARK_RUNS].")] = None,
+    max_runs: Annotated[int | None, typer.Option(help="Runs of each variant, at most [BENCHMARK_MAX_RUNS].")] = None,
+    workers: Annotated[int | None, typer.Option(help="Execution slots of a worker [BENCHMARK_WORKERS].")] = None,
+    warmup_seconds: Annotated[float | None, typer.Option(help="Warm-up of a worker [BENCHMARK_WARMUP_SECONDS].")] = None,
+    run_timeout_seconds: Annotated[float | None, typer.Option(help="Limit of a run [BENCHMARK_RUN_TIMEOUT_SECONDS].")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Where result sets go [BENCHMARK_OUTPUT_DIR].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is random [BENCHMARK_SEED].")] = None,
+    track: Annotated[TrackName, typer.Option(help="Equal settings, or those its documentation advises.")] = TrackName.NORMALISED,
+    label: Annotated[str | None, typer.Option(help="Name of the result set, after its time.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Complete the latest result set, as it was begun.")] = False,
+    resume_from: Annotated[Path | None, typer.Option(help="Complete this result set, as it was begun.")] = None,
+) -> None:
+    """Run scenarios and write a result set."""
+    settings = load_settings(
+        benchmark_runs=runs,
+        benchmark_max_runs=max_runs,
+        benchmark_workers=workers,
+        benchmark_warmup_seconds=warmup_seconds,
+        benchmark_run_timeout_seconds=run_timeout_seconds,
+        benchmark_output_dir=output_dir,
+        benchmark_seed=seed,
+    )
+    if resume or resume_from is not None:
+        _resume(resume_from or settings.benchmark_output_dir / "latest")
+        return
+    scenarios = scenarios_of(scenario)
+    sizes = sizes_of(size or [], scenarios)
+    with lab_lock(CHECKOUT), lab_of(lab) as running:
+        entries = entries_of(variants or ",".join(running.variants()), running)
+        plan = plan_of(settings, lab, preset, scenarios, entries, sizes, track.value)
+        require_sense(plan, scenarios)
+        results = ResultSet.create(settings.benchmark_output_dir, label or preset.value, manifest_of(plan, scenarios, running))
+        _execute(plan, scenarios, running, results)
+
+
+def _resume(path: Path) -> None:
+    """Only once the lock is held and the lab is up is the set touched: it may be the one that another benchmark writes to."""
+    with lab_lock(CHECKOUT):
+        try:
+            made_with = ResultSet.open(path).manifest()["settings"]
+            plan = SuitePlan.from_json(made_with)
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{path} holds no plan that this version can resume ({error})") from None
+        if PROFILER in made_with:
+            raise UserError(f"{path} holds profiles, which are not gone on with: make them anew with `just profile`")
+        with lab_of(LabName(plan.lab)) as running:
+            missing = sorted({entry.variant for entry in plan.entries} - set(running.variants()))
+            if missing:
+                raise UserError(f"{path} was begun with variants that this lab does not have: {', '.join(missing)}")
+            results = ResultSet.open(path, resume=True)
+            say(f"Resuming {results.path}: {len(results.completed())} runs are there already.")
+            _execute(plan, scenarios_of(",".join(plan.scenarios)), running, results)
+
+
+def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet) -> None:
+    say(f"Writing to {results.path}")
+    try:
+        with display(console) as shown, board_of(lab) as board:
+            Suite(plan, scenarios, lab, results, shown, board).execute()
+    except BaseException:
+        results.finish("interrupted")
+        kept = f"Not complete: {len(results.completed())} runs are kept. Go on with: just benchmark-resume {results.path}"
+        errors.print(Text(kept), soft_wrap=True)
+        raise
+    results.finish("complete")
+    print_summary(console, results, scenarios)
+    if not any(stored.result.valid for stored in results.stored_runs()):
+        raise typer.Exit(INVALID)

@@ -1,0 +1,56 @@
+"""``verify-separation``: whether every framework keeps to its databases."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.choices import LabName, lab_of
+from benchmarks.cli.console import console
+from benchmarks.run.labs.compose import Compose
+from benchmarks.run.labs.lab import LabError
+from benchmarks.run.labs.lock import lab_lock
+from benchmarks.run.separation import Finding, examine, overlapping
+
+separation_app = typer.Typer()
+
+
+@separation_app.command()
+def verify_separation(
+    lab: Annotated[LabName | None, typer.Option(help="Which lab; without it Compose if it is up, else local.")] = None,
+) -> None:
+    """Prove from Redis's own keys and clients that every framework keeps to its databases."""
+    name = lab or (LabName.COMPOSE if _compose_is_up() else LabName.LOCAL)
+    with lab_lock(CHECKOUT), lab_of(name) as running:
+        findings = examine(running)
+    print_findings(console, findings)
+    if overlapping(findings) or not all(f.holds for f in findings):
+        raise typer.Exit(1)
+
+
+def _compose_is_up() -> bool:
+    try:
+        return any(service.up for service in Compose().health())
+    except LabError:
+        return False
+
+
+def print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """A row per variant, and a line for each two frameworks whose databases are not their own."""
+    table = Table(title="Redis databases, as the server reports them", title_justify="left")
+    for heading in ("variant", "may use", "worker's connections in", "new keys in", ""):
+        table.add_column(heading)
+    for finding in findings:
+        table.add_row(
+            finding.variant,
+            ", ".join(map(str, finding.allowed)),
+            ", ".join(map(str, finding.client_databases)) or "none seen",
+            ", ".join(f"{n} ({count})" for n, count in finding.key_databases.items()) or "none seen",
+            "[green]separate[/green]" if finding.holds else "[bold red]NOT separate[/bold red]",
+        )
+    console.print(table)
+    for line in overlapping(findings):
+        console.print(line, style="bold red")

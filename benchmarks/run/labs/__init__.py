@@ -1,0 +1,1 @@
+"""Where a benchmark runs: as processes of this machine, or as containers."""

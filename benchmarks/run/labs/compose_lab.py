@@ -1,0 +1,84 @@
+"""The lab as containers: the services of ``docker-compose.yml`` that ``just docker-up`` has started."""
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+from benchmarks.run.labs.compose import Compose
+from benchmarks.run.labs.compose_services import (
+    AGENT_PORT,
+    MOCK_API_PORT,
+    MOCK_API_SERVICE,
+    REDIS_PORT,
+    REDIS_SERVICE,
+    Container,
+    Service,
+)
+from benchmarks.run.labs.lab import LabError
+
+
+class ComposeLab:
+    """See :class:`benchmarks.run.labs.lab.Lab`. Starts and stops nothing itself."""
+
+    name = "compose"
+
+    def __init__(self, compose: Compose | None = None) -> None:
+        self._compose = compose or Compose()
+        self.token = ""
+        self.redis_url = ""
+        self.mock_api_url = ""
+        self._services: dict[str, Service] = {}
+        self._containers: dict[str, Container] = {}
+
+    def __enter__(self) -> Self:
+        """Look at what is up. Raises LabError when Redis or all nodes are missing, or something that is up is not healthy."""
+        self._services = self._compose.services()
+        self._containers = self._compose.containers()
+        self.token = self._compose.token()
+        self.redis_url = self._url(REDIS_SERVICE, REDIS_PORT, "redis")
+        self.mock_api_url = self._url(MOCK_API_SERVICE, MOCK_API_PORT) if MOCK_API_SERVICE in self._containers else ""
+        broken = [f"{c.service} is {c.condition}" for c in self._containers.values() if not c.healthy]
+        if broken:
+            raise LabError(f"the Compose lab is not well: {'; '.join(broken)}; see `just docker-logs`, then run `just docker-up`")
+        if not self.variants():
+            raise LabError("no worker node of the Compose lab is up: run `just docker-up`")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing to undo: the services stay up until ``just docker-down``."""
+
+    def variants(self) -> Mapping[str, str]:
+        """The framework of every variant whose worker node is up."""
+        return {s.variant: s.framework for s in self._nodes("worker")}
+
+    def worker_url(self, variant: str) -> str:
+        """The worker node of a variant. Raises LabError when none is up."""
+        for service in self._nodes("worker"):
+            if service.variant == variant:
+                return self._url(service.name, AGENT_PORT)
+        raise LabError(f"no worker node for {variant!r} is up: there are {', '.join(self.variants())}; run `just docker-up`")
+
+    def producer_url(self, framework: str) -> str:
+        """The producer node of a framework. Raises LabError when none is up."""
+        producers = {s.framework: s.name for s in self._nodes("producer")}
+        if framework not in producers:
+            known = ", ".join(producers) or "none"
+            raise LabError(f"no producer node for {framework!r} is up: there are {known}; run `just docker-up`")
+        return self._url(producers[framework], AGENT_PORT)
+
+    def worker_urls(self) -> Mapping[str, str]:
+        """The worker nodes that are up."""
+        return {s.variant: self._url(s.name, AGENT_PORT) for s in self._nodes("worker")}
+
+    def _nodes(self, role: str) -> Iterator[Service]:
+        return (s for s in self._services.values() if s.role == role and s.name in self._containers)
+
+    def _url(self, service: str, port: int, scheme: str = "http") -> str:
+        """Where the runner reaches a service's port."""
+        container = self._containers.get(service)
+        if container is None or not container.running:
+            condition = "not started" if container is None else container.condition
+            raise LabError(f"{service} of the Compose lab is {condition}: run `just docker-up`")
+        if port not in container.ports:
+            raise LabError(f"{service} of the Compose lab does not publish its port {port}: see `ports` in docker-compose.yml")
+        return f"{scheme}://127.0.0.1:{container.ports[port]}"

@@ -1,0 +1,47 @@
+"""The event log of a node."""
+
+from dataclasses import dataclass
+
+from benchmarks.run.nodes.transport import Transport
+from infrastructure.event_log import Events, events_from_bytes
+from tasks.events import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCounts:
+    """What a node's event log says of one phase so far; ``processes`` counts the distinct processes that started tasks."""
+
+    enqueued_ok: int
+    enqueued_failed: int
+    started: int
+    finished_ok: int
+    finished_failed: int
+    finished_retried: int
+    finished_skipped: int
+    processes: int
+
+
+class LogCalls(Transport):
+    """What a node is asked about its event log."""
+
+    def events(self) -> Events:
+        """The node's event log."""
+        raw = bytearray()
+        with self._errors("GET /events"), self._client.stream("GET", "/events") as response:
+            self._check(response, "GET /events")
+            for portion in response.iter_bytes():
+                raw += portion
+        return events_from_bytes(raw)
+
+    def clear_events(self) -> None:
+        """Empty the node's event log."""
+        self._post("/events/clear")
+
+    def counts(self, run: int) -> dict[int, PhaseCounts]:
+        """What the node's event log says of a run by now, by phase."""
+        return {int(phase): PhaseCounts(**counts) for phase, counts in self._get("/counts", run=run).items()}
+
+    def count_events(self, kind: Kind, run: int, phase: int) -> dict[int, int]:
+        """How many records of one kind a phase has in the node's event log by now, by outcome."""
+        counts = self._get("/events/count", kind=kind.value, run=run, phase=phase)
+        return {int(outcome): count for outcome, count in counts.items()}

@@ -1,0 +1,172 @@
+"""A whole suite: which runs, in which order, how many, and what is kept of each. The order and the count are pure functions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.plan.order import order_of_round
+from benchmarks.plan.suite_plan import Entry, SuitePlan
+from benchmarks.record.enough import wants_another_run
+from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Severity, exclusion, is_valid
+from benchmarks.record.run_data import RunResult
+from benchmarks.record.task_table import tasks_frame
+from benchmarks.record.validity import run_flags
+from benchmarks.results.result_set import ResultSet
+from benchmarks.results.stored_run import samples_frame
+from benchmarks.run.calibration import CALIBRATIONS
+from benchmarks.run.contract import Scenario
+from benchmarks.run.labs.lab import Lab
+from benchmarks.run.one_run import RecordedRun, Runner, RunSpec
+from benchmarks.run.watching import NO_BOARD, Board, Display, Together
+
+
+class Suite:
+    """Makes all runs of a plan and stores each as it ends."""
+
+    def __init__(
+        self,
+        plan: SuitePlan,
+        scenarios: Sequence[Scenario],
+        lab: Lab,
+        results: ResultSet,
+        display: Display,
+        board: Board = NO_BOARD,
+    ) -> None:
+        self._plan = plan
+        self._scenarios = scenarios
+        self._lab = lab
+        self._results = results
+        self._display = display
+        self._board = board
+        self._facts: dict[str, float] = {}
+        self._made = [stored.result for stored in results.stored_runs()]
+
+    def execute(self) -> None:
+        """Make the runs that the result set does not hold yet. Its tables are written before the first as well: a suite that was
+        killed may have left them behind its runs."""
+        self._results.write_tables()
+        self._facts = self._results.facts()
+        for name in sorted({name for scenario in self._scenarios for name in scenario.facts} - set(self._facts)):
+            self._facts[name] = CALIBRATIONS[name](self._lab)
+            self._results.store_fact(name, self._facts[name])
+        with Runner(self._lab, Together((self._display, self._board))) as runner:
+            for scenario in self._scenarios:
+                for repetition in range(1, self._plan.max_runs + 1):
+                    for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
+                        if self._is_due(scenario, entry, repetition):
+                            self._run(runner, scenario, entry, repetition)
+
+    def _results_of(self, scenario: Scenario, entry: Entry) -> list[RunResult]:
+        return [r for r in self._made if r.scenario == scenario.name and r.variant == entry.name]
+
+    def _is_due(self, scenario: Scenario, entry: Entry, repetition: int) -> bool:
+        done = self._results_of(scenario, entry)
+        if any(r.repetition == repetition for r in done):
+            return False
+        plan = self._plan
+        return wants_another_run(done, scenario.headline, plan.runs, plan.max_runs)
+
+    def _total(self) -> int:
+        """How many runs the suite will have, as far as is known now."""
+        return sum(self._runs_of(scenario, entry) for scenario in self._scenarios for entry in self._plan.entries)
+
+    def _runs_of(self, scenario: Scenario, entry: Entry) -> int:
+        plan, made = self._plan, self._results_of(scenario, entry)
+        if not wants_another_run(made, scenario.headline, plan.runs, plan.max_runs):
+            return len(made)
+        missing = plan.runs - sum(r.valid for r in made)
+        return min(plan.max_runs, len(made) + max(1, missing))
+
+    def _run(self, runner: Runner, scenario: Scenario, entry: Entry, repetition: int) -> None:
+        plan = self._plan
+        made = len(self._made) + 1
+        title = f"{scenario.title}, {entry.name} #{repetition}"
+        self._display.begin_run(title, made, max(made, self._total()))
+        framework = self._lab.variants()[entry.variant]
+        reason = scenario.unsupported(runner.variant(framework, entry.variant))
+        if reason is not None:
+            self._store_unsupported(scenario, entry, framework, reason)
+            self._display.end_run(title, f"unsupported: {reason}", True)
+            return
+        spec = RunSpec(
+            scenario=scenario,
+            sizes=plan.sizes_of(scenario),
+            facts={name: self._facts[name] for name in scenario.facts},
+            variant=entry.variant,
+            framework=framework,
+            run=self._results.next_run(),
+            repetition=repetition,
+            processes=plan.processes,
+            slots=plan.slots,
+            track=plan.track,
+            warmup_s=plan.warmup_s,
+            timeout_s=plan.run_timeout_s,
+        )
+        self._board.begin_run(scenario.name, spec.framework, spec.variant, spec.run, repetition, max(made, self._total()))
+        recorded = runner.make(spec)
+        result = result_of(recorded, entry.name)
+        self._board.end_run(result.valid)
+        self._results.store_run(
+            result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded), recorded.readings
+        )
+        self._results.write_tables()
+        self._made.append(result)
+        self._display.end_run(title, outcome_text(result, scenario), result.valid or exclusion(result.flags) is not None)
+
+    def _store_unsupported(self, scenario: Scenario, entry: Entry, framework: str, reason: str) -> None:
+        """One row that says so and why, in the place of all runs."""
+        flag = UNSUPPORTED.flag(reason=reason)
+        run = self._results.next_run()
+        result = RunResult(scenario.name, framework, entry.name, run, repetition=1, valid=False, flags=(flag,))
+        self._results.store_run(result, tasks_frame({}), samples_frame(()), {"executed_variant": entry.variant})
+        self._results.write_tables()
+        self._made.append(result)
+
+
+def result_of(recorded: RecordedRun, name: str) -> RunResult:
+    """A run's row: its measures and flags, or its failure."""
+    spec, data = recorded.spec, recorded.data
+    row = RunResult(
+        scenario=spec.scenario.name,
+        framework=spec.framework,
+        variant=name,
+        run=spec.run,
+        repetition=spec.repetition,
+        valid=False,
+        failure=recorded.failure,
+    )
+    if recorded.failure is not None or data is None:
+        died = data is not None and data.worker.died is not None
+        code = WORKER_DIED if died else RUN_FAILED
+        reason = recorded.failure or "its worker was never warm"
+        return replace(row, failure=reason, flags=(code.flag(reason=reason.splitlines()[0]),))
+    flags = (*run_flags(data), *spec.scenario.flags(data))
+    return replace(row, valid=is_valid(flags), flags=flags, measures=spec.scenario.measures(data))
+
+
+def outcome_text(result: RunResult, scenario: Scenario) -> str:
+    """How a run ended, in one line."""
+    if result.failure is not None:
+        return result.failure.splitlines()[0]
+    invalid = [f for f in result.flags if f.severity is Severity.INVALID]
+    if invalid:
+        return "; ".join(map(str, invalid))
+    known = ((heading, result.measures.get(name)) for name, heading in scenario.summary.items())
+    return ", ".join(f"{heading} {_short(value)}" for heading, value in known if value is not None)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def record_of(recorded: RecordedRun) -> dict[str, Any]:
+    """What is kept of a run beside its row, its tasks and its samples: how its worker was made and how its phases went."""
+    data = recorded.data
+    return {
+        "executed_variant": recorded.spec.variant,
+        "sizes": dict(recorded.spec.sizes),
+        "phase_names": dict(recorded.phase_names),
+        "worker": None if data is None else data.worker,
+        "phases": [] if data is None else [phase.record for phase in data.phases.values()],
+        "accounts": {} if data is None else {name: phase.account for name, phase in data.phases.items()},
+    }

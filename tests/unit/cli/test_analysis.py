@@ -1,0 +1,60 @@
+"""The commands: what they read, write and exit with."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from benchmarks.cli.main import app
+from tests.golden import Golden, unpack
+
+runner = CliRunner()
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return runner.invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(("name", "code"), [("good", 1), ("invalid", 1), ("single", 0)])
+def test_a_check_exits_with_its_outcome(tmp_path: Path, name: Golden, code: int) -> None:
+    folder = unpack(name, tmp_path)
+    assert invoke("analyze", folder).exit_code == 0
+    checked = invoke("analyze", folder, "--check")
+    assert checked.exit_code == code
+    assert ("Check passed" if code == 0 else "Check failed") in checked.output
+    assert (folder / "analysis.json").is_file()
+
+
+def test_a_check_against_other_targets(tmp_path: Path) -> None:
+    folder = unpack("good", tmp_path)
+    targets = tmp_path / "mine.toml"
+    targets.write_text(
+        '[[target]]\nname = "n"\nscenario = 1\nvariant = "swift"\nmeasure = "drain_per_s"\n'
+        'comparison = "at least"\nvalue = 5000\nsource = "ours"\n',
+        encoding="utf-8",
+    )
+    assert invoke("analyze", folder, "--check", "--targets", targets).exit_code == 0
+    targets.write_text(targets.read_text(encoding="utf-8").replace("5000", "50000"), encoding="utf-8")
+    missed = invoke("analyze", folder, "--check", "--targets", targets)
+    assert missed.exit_code == 1
+    assert "missed: n, swift" in missed.output
+
+
+def test_without_a_name_it_is_the_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpack("single", tmp_path)
+    (tmp_path / "latest").symlink_to(folder.name)
+    monkeypatch.setenv("BENCHMARK_OUTPUT_DIR", str(tmp_path))
+    assert invoke("analyze").exit_code == 0
+    assert (folder / "analysis.csv").is_file()
+    assert invoke("export", "--tasks").exit_code == 0
+    assert (folder / "export" / "tasks.parquet").is_file()
+    listed = invoke("list")
+    assert listed.exit_code == 0
+    assert "(latest)" in listed.output
+
+
+def test_two_sets_are_compared(tmp_path: Path) -> None:
+    a, b = unpack("good", tmp_path), unpack("invalid", tmp_path)
+    compared = invoke("compare", a, b)
+    assert compared.exit_code == 0
+    assert "differences are shown" in compared.output

@@ -1,0 +1,129 @@
+"""The table that ends a benchmark: every variant is in it, and what is doubtful is marked."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.cli.summary import FLAGS_SHOWN, print_summary, summary_table
+from benchmarks.record.flags import SWAPPING, TASK_LOST, TIME_NAMESPACE_DIFFERS, Flag
+from benchmarks.record.run_data import RunResult
+from benchmarks.results.result_set import ResultSet
+from benchmarks.scenarios.scenario_1_throughput import SCENARIO
+from benchmarks.statistics import describe
+from tests.unit.results.test_result_set import gathered, store
+
+LONG = "a-framework-with-a-long-name"
+
+
+def run(number: int, variant: str, drain_per_s: float | None, *flags: Flag, **others: float) -> RunResult:
+    measures: Mapping[str, float | None] = {"drain_per_s": drain_per_s, "p99": 1.5, **others}
+    valid = not flags and drain_per_s is not None
+    return RunResult(SCENARIO.name, "some", variant, number, number, valid, flags, measures)
+
+
+def rendered(results: list[RunResult], width: int = 120) -> list[str]:
+    output = io.StringIO()
+    Console(file=output, width=width).print(summary_table(SCENARIO, results))
+    return output.getvalue().splitlines()
+
+
+def line_of(lines: list[str], variant: str) -> list[str]:
+    [line] = [line for line in lines if line.split()[:1] == [variant]]
+    return line.split()
+
+
+INVALID = TIME_NAMESPACE_DIFFERS.flag()
+
+
+def test_every_variant_is_there_with_the_share_of_its_runs_that_counts() -> None:
+    lines = rendered([run(1, "slow", 100), run(2, "fast", 900), run(3, "slow", 120, INVALID), run(4, "broken", None)])
+    assert line_of(lines, "fast")[:3] == ["fast", "1/1", "900"]
+    assert line_of(lines, "slow")[:3] == ["slow", "1/2", "100"], "an invalid run is not averaged in"
+    assert line_of(lines, "broken")[:3] == ["broken", "0/1", "-"]
+
+
+def test_the_best_comes_first_and_what_has_no_figure_last() -> None:
+    lines = rendered([run(1, "none", None), run(2, "slow", 100), run(3, "best", 900), run(4, "good", 500)])
+    assert [line.split()[0] for line in lines[-4:]] == ["best", "good", "slow", "none"]
+
+
+def test_a_variant_of_which_not_all_runs_are_valid_stands_out() -> None:
+    table = summary_table(SCENARIO, [run(1, "good", 100), run(2, "doubtful", 120), run(3, "doubtful", 110, INVALID)])
+    assert sorted(str(row.style) for row in table.rows) == ["None", "yellow"]
+
+
+def test_several_runs_show_their_mean_and_how_sure_it_is() -> None:
+    lines = rendered([run(i, "some", value) for i, value in enumerate((990.0, 1000.0, 1010.0), start=1)])
+    interval = describe([990.0, 1000.0, 1010.0]).interval
+    assert interval is not None
+    assert line_of(lines, "some")[:4] == ["some", "3/3", "1,000", f"±{(interval.high - interval.low) / 2:.0f}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (0.00123456, "0.00123"),
+        (1.23456, "1.23"),
+        (12.3456, "12.3"),
+        (999.9, "1,000"),
+        (1234567.8, "1,234,568"),
+        (-1.5, "-1.50"),
+    ],
+)
+def test_three_digits_are_shown(value: float, shown: str) -> None:
+    assert line_of(rendered([run(1, "some", value)]), "some")[2] == shown
+
+
+def test_the_table_fits_a_terminal_of_80_columns_and_loses_nothing() -> None:
+    values = (12_345.0, 13_345.0, 14_345.0)
+    others = [m for m in SCENARIO.summary if m != "drain_per_s"]
+    every = [run(i, "name-of-17-letter", v, **dict.fromkeys(others, v / 1e6)) for i, v in enumerate(values, 1)]
+    lines = rendered(every, width=80)
+    assert "…" not in "".join(lines)
+    figures = [line.split() for line in lines[-2:]]
+    assert figures[0] == ["name-of-17-letter", "3/3", "13,345", *["0.0133"] * len(others)]
+    assert len(figures[1]) == len(SCENARIO.summary), "a half width under each mean, none of them broken"
+
+
+def test_flags_are_printed_with_their_run_and_the_place_of_the_results_whole(tmp_path: Path) -> None:
+    root = tmp_path / "a path with [brackets] that is longer than any line of this output can be" / ("x" * 150)
+    results = ResultSet.create(root, "x", gathered())
+    lost = TASK_LOST.flag(phase="paced", count=1, acknowledged=2, ids="1")
+    good = run(1, "some", 100.0)
+    store(results, good)
+    store(results, replace(good, run=2, repetition=2, valid=False, flags=(lost,)))
+    output = io.StringIO()
+    print_summary(Console(file=output, width=80), results, [SCENARIO])
+    lines = output.getvalue().splitlines()
+    assert f"some #2 {lost}" in lines
+    assert f"task-lost: {lost.advice}" in lines
+    assert f"Results: {results.path}" in lines
+
+
+def test_of_many_flags_the_first_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
+    results = ResultSet.create(tmp_path, "x", gathered())
+    many = tuple(TASK_LOST.flag(phase=f"phase-{i}", count=1, acknowledged=2, ids="1") for i in range(FLAGS_SHOWN + 3))
+    store(results, replace(run(1, "some", 100.0), valid=False, flags=many))
+    output = io.StringIO()
+    print_summary(Console(file=output, width=200), results, [SCENARIO])
+    text = output.getvalue()
+    assert text.count("#1 task-lost") == FLAGS_SHOWN
+    assert f"and 3 more; all are in {SCENARIO.name}_stats.json" in text
+    assert text.count(TASK_LOST.advice) == 1
+
+
+def test_the_worst_is_said_first(tmp_path: Path) -> None:
+    results = ResultSet.create(tmp_path, "x", gathered())
+    notes = tuple(SWAPPING.flag(pages=i) for i in range(FLAGS_SHOWN))
+    store(results, replace(run(1, "some", 100.0), flags=notes))
+    store(results, replace(run(2, "some", 100.0), valid=False, flags=(INVALID,)))
+    output = io.StringIO()
+    print_summary(Console(file=output, width=200), results, [SCENARIO])
+    flagged = [line for line in output.getvalue().splitlines() if line.startswith("some #")]
+    assert flagged[0] == f"some #2 {INVALID}"
+    assert len(flagged) == FLAGS_SHOWN
