@@ -20,7 +20,7 @@ def harness(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
 ) -> None:
     """Measure the lab itself: recorder, agent, producer, pacing, reading, and a queue with a known answer."""
-    from benchmarks import harness as own
+    from benchmarks.harness.measuring import run
 
     targets = {}
     for item in target:
@@ -30,6 +30,6 @@ def harness(
         except ValueError:
             raise UserError(f"--target {item!r} must be a variant and a share, as in a=0.98") from None
     with lab_lock(CHECKOUT):
-        met = own.run(console, targets, load_settings().benchmark_output_dir, quick=quick)
+        met = run(console, targets, load_settings().benchmark_output_dir, quick=quick)
     if not met:
         raise typer.Exit(INVALID)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import queueing
+from benchmarks.harness import queueing
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry
 from benchmarks.record.flags import OFFERED_RATE_MISSED

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.queueing import batch_mean_interval, dispatch_s, lindley_waits_s, pollaczek_khinchine_mean_wait_s
+from benchmarks.harness.queueing import batch_mean_interval, dispatch_s, lindley_waits_s, pollaczek_khinchine_mean_wait_s
 
 gaps = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=60)
 """Gap before each arrival and its service, in whole seconds, so that sums are exact."""

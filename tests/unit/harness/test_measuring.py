@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import harness
-from benchmarks.harness import Figure, at_least, at_most, made_up_events, ratios, shown
+from benchmarks.harness import measuring
+from benchmarks.harness.figures import Figure, at_least, at_most, ratios, shown
+from benchmarks.harness.reading import made_up_events
 from benchmarks.record.accounting import account
 from benchmarks.record.task_table import build_task_tables
 from benchmarks.run.labs.lab import LabError
@@ -61,10 +62,10 @@ def run(monkeypatch: pytest.MonkeyPatch, output: Path, *figures: Figure | Except
                 raise figure
             yield figure
 
-    monkeypatch.setattr(harness, "LocalLab", NoLab)
-    monkeypatch.setattr(harness, "measure", measure)
+    monkeypatch.setattr(measuring, "LocalLab", NoLab)
+    monkeypatch.setattr(measuring, "measure", measure)
     text = io.StringIO()
-    return harness.run(Console(file=text, width=160), {}, output, quick=True), text.getvalue()
+    return measuring.run(Console(file=text, width=160), {}, output, quick=True), text.getvalue()
 
 
 def test_all_figures_are_shown_and_kept_and_targets_decide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
