@@ -193,7 +193,7 @@ class TargetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An expectation as ``benchmarks/targets.toml`` states it."""
+    """An expectation as ``benchmarks/analysis/targets.toml`` states it."""
 
     name: str
     scenario: int

@@ -1,4 +1,4 @@
-"""Expectations as data (``benchmarks/targets.toml``), held against what was measured."""
+"""Expectations as data (``benchmarks/analysis/targets.toml``), held against what was measured."""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from benchmarks.analysis.model import ScenarioAnalysis, Target, TargetKind, Targ
 from benchmarks.statistics import Interval, mean_interval, ratio_interval
 from benchmarks.words import from_to, number
 
-TARGETS = Path(__file__).parents[1] / "targets.toml"
+TARGETS = Path(__file__).parent / "targets.toml"
 
 
 class TargetsError(Exception):
