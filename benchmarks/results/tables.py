@@ -7,10 +7,11 @@ import pandas as pd
 
 from benchmarks.record.enough import group_flags
 from benchmarks.record.run_data import RunResult
+from benchmarks.record.shared import SHARED_COLUMNS
 from benchmarks.results.documents import FORMAT_VERSION
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe
 
-LEADING_MEASURES = ("task_count", "total_time", "throughput", "mean_latency", "p50", "p95", "p99", "memory_mb", "cpu_percent")
+LEADING_MEASURES = tuple(SHARED_COLUMNS)
 """The measures that stand before ``variant``, ``valid`` and ``flags`` in a CSV, as far as the scenario has them."""
 
 

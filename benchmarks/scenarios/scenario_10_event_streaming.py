@@ -1,20 +1,22 @@
 """Scenario 10: what a framework's own task events cost, how late they arrive, and how many are lost."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.resources import cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import MISSING, Ints, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
 from benchmarks.run.devices.subscribers import UNKNOWN, Emissions, Subscribers
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from tasks.contract import Variant
 from tasks.events import Streamed
 from tasks.loads import NS_PER_S, Paced, Prefilled, only
@@ -54,8 +56,6 @@ SLOW_SUBSCRIBER_BEHIND = FlagKind(
     "{phase}: {missing} of {owed} events had not reached the slow subscriber when it was ended; connections broken: {broken}",
     "With no connection broken they lay in Redis's buffer for it; raise settle_s or lower slow_delay_ms to see them arrive.",
 )
-
-_Values = dict[str, float | int | None]
 
 _DRAINS = {
     OFF: "with events off",
@@ -129,42 +129,35 @@ def _sizes(tasks: int, paced_s: float, settle_s: float) -> dict[str, float | int
     return {"tasks": tasks, "rate_per_s": 100, "paced_s": paced_s, "slow_delay_ms": 2, "settle_s": settle_s}
 
 
-@dataclass(frozen=True, slots=True)
-class EventStreaming:
+class EventStreaming(ScenarioDefaults):
     """Six phases. Prefilled drains with events off; on; on with one subscriber, with five, with a slow one. And an open loop at a
     low fixed rate with one subscriber, where delivery is not behind a busy worker."""
 
-    number: int = 10
-    name: str = "scenario_10_event_streaming"
-    title: str = "Event streaming"
-    question: str = "What do the framework's own task events cost, how late do they arrive, and how many are lost?"
-    headline: str = "on_1_drain_per_s"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes(tasks=200, paced_s=0.5, settle_s=2),
-            "standard": _sizes(tasks=3_000, paced_s=5, settle_s=15),
-            "full": _sizes(tasks=20_000, paced_s=30, settle_s=60),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "off_drain_per_s": "off, drain/s",
-            "on_1_drain_per_s": "on, drain/s",
-            "on_1_drain_share": "on of off",
-            "emission_cpu_us_per_task": "CPU µs/task",
-            "paced_delivery_p50_ms": "event p50 ms",
-            "paced_delivery_p99_ms": "event p99 ms",
-            "on_5_events_lost": "lost of 5",
-            "on_slow_events_lost": "lost slow",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=dict)
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
-    facts: Sequence[str] = ()
+    number = 10
+    name = "scenario_10_event_streaming"
+    title = "Event streaming"
+    question = "What do the framework's own task events cost, how late do they arrive, and how many are lost?"
+    headline = "on_1_drain_per_s"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes(tasks=200, paced_s=0.5, settle_s=2),
+        "standard": _sizes(tasks=3_000, paced_s=5, settle_s=15),
+        "full": _sizes(tasks=20_000, paced_s=30, settle_s=60),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "off_drain_per_s": "off, drain/s",
+        "on_1_drain_per_s": "on, drain/s",
+        "on_1_drain_share": "on of off",
+        "emission_cpu_us_per_task": "CPU µs/task",
+        "paced_delivery_p50_ms": "event p50 ms",
+        "paced_delivery_p99_ms": "event p99 ms",
+        "on_5_events_lost": "lost of 5",
+        "on_slow_events_lost": "lost slow",
+    }
+    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (NO_EVENTS, EVENT_LOST, EVENT_UNKNOWN, SLOW_SUBSCRIBER_BEHIND)
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive, and KeyError for one that is missing."""
         for name in self.sizes["quick"]:
             if not sizes[name] > 0:
@@ -189,7 +182,7 @@ class EventStreaming:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         for name in _DRAINS:
             if phase := data.phases.get(name):
                 values |= _drain_measures(phase)
@@ -259,7 +252,7 @@ def _since(table: TaskTable, recorded_ns: Ints, receipts: pd.DataFrame) -> Ints:
     return since_ns
 
 
-def _drain_measures(phase: PhaseData) -> _Values:
+def _drain_measures(phase: PhaseData) -> Values:
     cpu, cost = cpu_per_1000(phase), redis_cost(phase)
     name = phase.record.name
     return {
@@ -271,9 +264,9 @@ def _drain_measures(phase: PhaseData) -> _Values:
     }
 
 
-def _against_off(values: Measures) -> _Values:
+def _against_off(values: Measures) -> Values:
     """What emission costs, against the drain with events off."""
-    found: _Values = {}
+    found: Values = {}
     off_per_s = values[f"{OFF}_drain_per_s"]
     for name in _EMITTING_DRAINS:
         on_per_s = values[f"{name}_drain_per_s"]
@@ -284,7 +277,7 @@ def _against_off(values: Measures) -> _Values:
     return found
 
 
-def _leading_measures(phase: PhaseData) -> _Values:
+def _leading_measures(phase: PhaseData) -> Values:
     last_end_ns = phase.tasks.last_end_ns()
     total_s = None if last_end_ns is None else (last_end_ns - phase.record.resumed_ns) / NS_PER_S
     return {
@@ -295,7 +288,7 @@ def _leading_measures(phase: PhaseData) -> _Values:
     }
 
 
-def _emission_measures(phase: PhaseData) -> _Values:
+def _emission_measures(phase: PhaseData) -> Values:
     frame, ended = phase.readings.get(EMISSIONS), phase.account.ended
     if frame is None or frame.empty or not ended:
         return {}
@@ -308,11 +301,11 @@ def _emission_measures(phase: PhaseData) -> _Values:
     }
 
 
-def _stream_measures(phase: PhaseData) -> _Values:
+def _stream_measures(phase: PhaseData) -> Values:
     if RECEIPTS not in phase.readings:
         return {}
     stream, name = _Stream(phase), phase.record.name
-    values: _Values = {
+    values: Values = {
         f"{name}_events_owed": stream.owed,
         f"{name}_events_received": stream.received,
         f"{name}_events_lost": stream.lost,

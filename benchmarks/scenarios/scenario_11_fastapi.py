@@ -1,22 +1,25 @@
 """Scenario 11: what it costs a web application to dispatch its tasks, and what waiting for them, or running them itself, does."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.arithmetic import median, ratio
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, Flag, FlagKind, Severity
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.rates import missed_rate
 from benchmarks.record.resources import BYTES_PER_MB, cpu_percent, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import Ints, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
 from benchmarks.run.devices.web import BARE, WHOLE, WebSamples, WebStarts
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Burst, Load, Mix, Paced, TaskClass
 
@@ -52,8 +55,6 @@ SERVICE_LEVEL_NOT_HELD = FlagKind(
     "{endpoint}: at none of {rates} requests/s did the p99 of a request stay within {limit:g} ms",
     "Raise limit_ms, or read the p99 at the lowest of these rates; on few cores client, application and worker compete.",
 )
-
-_Values = dict[str, float | int | None]
 
 _WORDS = {
     NOTHING: "an async def endpoint that does nothing",
@@ -160,45 +161,36 @@ def _sizes(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class FastApi:
+class FastApi(ScenarioDefaults):
     """Phases, all of empty tasks posted to one web application: ``first``, one request; ``warm``; ``calm``, a low rate to all
     endpoints in a random order but for the one that waits; then, for the empty endpoint and for dispatch, ``..._flat_out`` and
     the steps of a bisection, ``..._step_N``; last ``warm_wait`` and ``waited``, the one that waits (and the empty one), with a
     worker that keeps results, where the variant has any."""
 
-    number: int = 11
-    name: str = "scenario_11_fastapi"
-    title: str = "FastAPI"
-    question: str = (
-        "What does dispatching a task, waiting for it, or running it in the background cost a request of a FastAPI app?"
-    )
-    headline: str = "dispatch_p50_ms"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes(1.2, 0.6, flat_requests=150, nothing_steps=1, dispatch_steps=2, step_s=0.25, starts=1),
-            "standard": _sizes(8, 4, flat_requests=1_500, nothing_steps=4, dispatch_steps=4, step_s=2, starts=5),
-            "full": _sizes(30, 15, flat_requests=5_000, nothing_steps=6, dispatch_steps=6, step_s=10, starts=10),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "nothing_p50_ms": "empty p50 ms",
-            "dispatch_p50_ms": "dispatch p50 ms",
-            "dispatch_p99_ms": "p99 ms",
-            "wait_p50_ms": "wait p50 ms",
-            "dispatch_service_level_per_s": "req/s",
-            "p50": "task p50 ms",
-            "startup_added_ms": "start +ms",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=dict)
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
-    facts: Sequence[str] = ()
+    number = 11
+    name = "scenario_11_fastapi"
+    title = "FastAPI"
+    question = "What does dispatching a task, waiting for it, or running it in the background cost a request of a FastAPI app?"
+    headline = "dispatch_p50_ms"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes(1.2, 0.6, flat_requests=150, nothing_steps=1, dispatch_steps=2, step_s=0.25, starts=1),
+        "standard": _sizes(8, 4, flat_requests=1_500, nothing_steps=4, dispatch_steps=4, step_s=2, starts=5),
+        "full": _sizes(30, 15, flat_requests=5_000, nothing_steps=6, dispatch_steps=6, step_s=10, starts=10),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "nothing_p50_ms": "empty p50 ms",
+        "dispatch_p50_ms": "dispatch p50 ms",
+        "dispatch_p99_ms": "p99 ms",
+        "wait_p50_ms": "wait p50 ms",
+        "dispatch_service_level_per_s": "req/s",
+        "p50": "task p50 ms",
+        "startup_added_ms": "start +ms",
+    }
+    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (WEB_CLIENT_LIMIT, SERVICE_LEVEL_NOT_HELD)
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
         for name in self.sizes["quick"]:
             if not sizes[name] > 0:
@@ -227,7 +219,7 @@ class FastApi:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         values["memory_mb"] = worker_memory(_before_waiting(data)).peak.pss_mb
         values["service_limit_ms"] = data.context.sizes["limit_ms"]
         if first := data.phases.get(FIRST):
@@ -280,7 +272,7 @@ def _to(weights: Mapping[str, float], seed: int) -> Mix:
     return Mix(tuple(classes), seed)
 
 
-def _search(endpoint: str, sizes: Mapping[str, float | int]) -> Generator[PhasePlan, Look, None]:
+def _search(endpoint: str, sizes: Sizes) -> Generator[PhasePlan, Look, None]:
     """Find out what the endpoint answers flat out, then bisect for the highest rate at which it holds the service level."""
     seed = int(sizes["seed"])
     tasks = _to({endpoint: 1.0}, seed)
@@ -347,9 +339,9 @@ def _rate_per_s(load: Load) -> float:
     return load.rate_per_s if isinstance(load, Paced) else 0.0
 
 
-def _request_measures(table: TaskTable) -> _Values:
+def _request_measures(table: TaskTable) -> Values:
     """The times of requests to every endpoint that a phase had."""
-    values: _Values = {}
+    values: Values = {}
     for label, endpoint in enumerate(ENDPOINTS):
         if not len(of_endpoint := table.of_label(label)):
             continue
@@ -369,11 +361,11 @@ def _request_measures(table: TaskTable) -> _Values:
     return values
 
 
-def _compared(value: float | None, baseline: float | None) -> _Values:
+def _compared(value: float | None, baseline: float | None) -> Values:
     return {"ms": None if value is None or baseline is None else value - baseline, "ratio": ratio(value, baseline)}
 
 
-def _calm_measures(calm: PhaseData) -> _Values:
+def _calm_measures(calm: PhaseData) -> Values:
     table = calm.tasks
     dispatched, background = table.of_label(ENDPOINTS.index(DISPATCH)), table.of_label(ENDPOINTS.index(BACKGROUND))
     values = _request_measures(table)
@@ -396,7 +388,7 @@ def _calm_measures(calm: PhaseData) -> _Values:
     return values
 
 
-def _headline_measures(flat: PhaseData) -> _Values:
+def _headline_measures(flat: PhaseData) -> Values:
     table, record = flat.tasks, flat.record
     answered = table.acknowledged
     if not answered.any():
@@ -411,8 +403,8 @@ def _headline_measures(flat: PhaseData) -> _Values:
     }
 
 
-def _search_measures(data: RunData, endpoint: str) -> _Values:
-    values: _Values = {}
+def _search_measures(data: RunData, endpoint: str) -> Values:
+    values: Values = {}
     if flat := data.phases.get(f"{endpoint}_{FLAT_OUT}"):
         web_cpu_s = _web_cpu_s(flat)
         values |= {
@@ -429,7 +421,7 @@ def _search_measures(data: RunData, endpoint: str) -> _Values:
     return values
 
 
-def _start_measures(starts: "pd.DataFrame | None") -> _Values:
+def _start_measures(starts: "pd.DataFrame | None") -> Values:
     if starts is None or starts.empty:
         return {}
     whole, bare = starts[starts["kind"] == WHOLE], starts[starts["kind"] == BARE]
@@ -448,7 +440,7 @@ def _start_measures(starts: "pd.DataFrame | None") -> _Values:
     }
 
 
-def _web_peaks(data: RunData) -> _Values:
+def _web_peaks(data: RunData) -> Values:
     samples = [s for p in data.phases.values() if (s := p.readings.get(WebSamples.NAME)) is not None and not s.empty]
     if not samples:
         return {}

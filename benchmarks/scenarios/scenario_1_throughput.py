@@ -1,8 +1,8 @@
 """Scenario 1: how many empty tasks a second, at what latency, for what price."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from benchmarks.plan.sizes import Sizes
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import LatencySummary, summarise
 from benchmarks.record.resources import (
@@ -13,10 +13,11 @@ from benchmarks.record.resources import (
     worker_memory,
 )
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import Ints
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
-from tasks.contract import Variant
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from tasks.loads import NS_PER_S, Paced, Prefilled, only
 
 CAPACITY, BULK, PACED, HALF = "capacity", "bulk", "paced", "half"
@@ -30,8 +31,6 @@ PACED_RATE_CAPPED = FlagKind(
     "{phase}: {rate:.1f} tasks/s, below half of the capacity ({half:.1f}), for the producer enqueues {enqueue:.1f}/s at best",
     "Read these latencies as those of a lower utilisation; more producers would reach the rate.",
 )
-
-_Values = dict[str, float | int | None]
 
 _STAGES = {
     "lateness": "from the intended send time to the begin of the enqueue call",
@@ -98,50 +97,40 @@ def _sizes(tasks: int, paced_s: float, half_s: float) -> dict[str, float | int]:
     return {"tasks": tasks, "rate_per_s": 100, "paced_s": paced_s, "half_s": half_s, "arrivals_seed": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Throughput:
+class Throughput(ScenarioDefaults):
     """Four phases: ``capacity`` (prefilled one by one, drained), ``bulk`` (prefilled in the fastest way, drained), ``paced`` (an
     open loop at a low fixed rate) and ``half`` (an open loop with Poisson arrivals at half of the capacity just measured)."""
 
-    number: int = 1
-    name: str = "scenario_1_throughput"
-    title: str = "Basic throughput"
-    question: str = "How many tasks a second can it enqueue and execute, how long does a task wait, and what does that cost?"
-    headline: str = "drain_per_s"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes(tasks=2_000, paced_s=2.5, half_s=2.5),
-            "standard": _sizes(tasks=10_000, paced_s=10, half_s=10),
-            "full": _sizes(tasks=20_000, paced_s=30, half_s=30),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "drain_per_s": "drain/s",
-            "drain_share_of_control": "of control",
-            "enqueue_per_s": "enqueue/s",
-            "p50": "p50 ms",
-            "p99": "p99 ms",
-            "memory_mb": "PSS MB",
-            "worker_cpu_s_per_1000": "CPU s/1k",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=lambda: {"drain_share_of_control": "drain_per_s"})
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
+    number = 1
+    name = "scenario_1_throughput"
+    title = "Basic throughput"
+    question = "How many tasks a second can it enqueue and execute, how long does a task wait, and what does that cost?"
+    headline = "drain_per_s"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes(tasks=2_000, paced_s=2.5, half_s=2.5),
+        "standard": _sizes(tasks=10_000, paced_s=10, half_s=10),
+        "full": _sizes(tasks=20_000, paced_s=30, half_s=30),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "drain_per_s": "drain/s",
+        "drain_share_of_control": "of control",
+        "enqueue_per_s": "enqueue/s",
+        "p50": "p50 ms",
+        "p99": "p99 ms",
+        "memory_mb": "PSS MB",
+        "worker_cpu_s_per_1000": "CPU s/1k",
+    }
+    shares: Mapping[str, str] = {"drain_share_of_control": "drain_per_s"}
+    better: Mapping[str, Direction] = _BETTER
 
-    facts: Sequence[str] = ()
     own_flags: Sequence[FlagKind] = (PACED_RATE_CAPPED,)
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive, and KeyError for one that is missing."""
         for name in ("tasks", "rate_per_s", "paced_s", "half_s"):
             if not sizes[name] > 0:
                 raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
-
-    def unsupported(self, variant: Variant) -> str | None:
-        """Every variant can run empty tasks."""
-        return None
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """The four phases."""
@@ -156,7 +145,7 @@ class Throughput:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         if capacity := data.phases.get(CAPACITY):
             values |= _capacity_measures(capacity)
         if bulk := data.phases.get(BULK):
@@ -186,7 +175,7 @@ def _limits_per_s(capacity: PhaseData) -> tuple[float | None, float | None]:
     return capacity.tasks.drain_rate_per_s(), capacity.tasks.enqueue_rate_per_s()
 
 
-def _capacity_measures(phase: PhaseData) -> _Values:
+def _capacity_measures(phase: PhaseData) -> Values:
     last_end_ns = phase.tasks.last_end_ns()
     total_s = None if last_end_ns is None else (last_end_ns - phase.record.resumed_ns) / NS_PER_S
     cpu, cost = cpu_per_1000(phase), redis_cost(phase)
@@ -208,12 +197,12 @@ def _capacity_measures(phase: PhaseData) -> _Values:
     }
 
 
-def _headline_latency(phase: PhaseData) -> _Values:
+def _headline_latency(phase: PhaseData) -> Values:
     summary = summarise(phase.tasks.end_to_end_ns())
     return {"mean_latency": summary.mean_ms, "p50": summary.p50_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}
 
 
-def _latencies(phase: PhaseData) -> _Values:
+def _latencies(phase: PhaseData) -> Values:
     """Percentiles of every stage; none at all where nothing was executed, for the way there would pass for a latency."""
     if not phase.account.ended:
         return {}
@@ -232,7 +221,7 @@ def _latencies(phase: PhaseData) -> _Values:
     }
 
 
-def _figures(summary: LatencySummary) -> _Values:
+def _figures(summary: LatencySummary) -> Values:
     return {
         "p50": summary.p50_ms,
         "p95": summary.p95_ms,
@@ -242,9 +231,9 @@ def _figures(summary: LatencySummary) -> _Values:
     }
 
 
-def _memory_measures(data: RunData) -> _Values:
+def _memory_measures(data: RunData) -> Values:
     memory = worker_memory(data)
-    values: _Values = {"memory_mb": memory.peak.pss_mb}
+    values: Values = {"memory_mb": memory.peak.pss_mb}
     for when, tree in {"idle": memory.idle, "peak": memory.peak, "after": memory.after}.items():
         values[f"memory_{when}_pss_mb"] = tree.pss_mb if tree else None
         values[f"memory_{when}_rss_mb"] = tree.rss_mb if tree else None

@@ -1,15 +1,15 @@
 """Scenario 2: what a queue makes of its slots when tasks wait for an HTTP service."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import pandas as pd
 
 from benchmarks.arithmetic import ratio
 from benchmarks.plan.scaling import slots_in_reach
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.concurrency import executing
-from benchmarks.record.flags import Flag, FlagKind
+from benchmarks.record.flags import Flag
 from benchmarks.record.mock_api_books import (
     CAPACITY_FACT,
     MOCK_API_COLUMNS,
@@ -25,12 +25,13 @@ from benchmarks.record.mock_api_books import (
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.resources import BYTES_PER_MB, cpu_percent, drain_cpu_s, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import MISSING
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
 from benchmarks.run.devices.mock_api import MOCK_API_LOG
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from infrastructure.readings import TreeSample
-from tasks.contract import Variant
 from tasks.http_work import Parameters
 from tasks.loads import NS_PER_S, Prefilled, only
 
@@ -38,8 +39,6 @@ WORKLOAD = "http_get"
 SLOTS = (10, 50, 100, 200)
 LOGNORMAL = "lognormal"
 LATENCY_SEED = 0
-
-_Values = dict[str, float | int | None]
 
 _POINT_COLUMNS = {
     "reached": "slots of the worker where {slots} were asked for, over the suite's processes; fewer where a process of the "
@@ -110,8 +109,7 @@ def _sizes(waves: Mapping[int, int], lognormal_waves: int) -> dict[str, float | 
     }
 
 
-@dataclass(frozen=True, slots=True)
-class IoBound:
+class IoBound(ScenarioDefaults):
     """For each number of slots a worker that drains ``waves`` tasks a slot (0: none), which call the mock API with a fixed
     latency; the last and largest worker then drains tasks whose latencies are log-normal.
 
@@ -120,38 +118,33 @@ class IoBound:
     worker that would be no larger than the one before is not tried again: what that one did is its figure.
     """
 
-    number: int = 2
-    name: str = "scenario_2_io_bound"
-    title: str = "I/O-bound"
-    question: str = "How many tasks that wait for an HTTP service does it keep going at once, and what does a slot cost?"
-    headline: str = "throughput"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes({10: 8, 50: 8}, lognormal_waves=0),
-            "standard": _sizes(dict.fromkeys(SLOTS, 30), lognormal_waves=20),
-            "full": _sizes(dict.fromkeys(SLOTS, 100), lognormal_waves=100),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "throughput": "best tasks/s",
-            "throughput_share_of_control": "of control",
-            "ideal_share": "of ideal",
-            "slots_10_per_s": "10 slots/s",
-            "slots_50_reached": "slots of 50",
-            "slots_50_per_s": "50 slots/s",
-            "slots_200_per_s": "200 slots/s",
-            "slots_50_worker_cpu_ms_per_task": "CPU ms/task",
-            "slots_50_memory_per_slot_mb": "MB/slot",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=lambda: {"throughput_share_of_control": "throughput"})
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
+    number = 2
+    name = "scenario_2_io_bound"
+    title = "I/O-bound"
+    question = "How many tasks that wait for an HTTP service does it keep going at once, and what does a slot cost?"
+    headline = "throughput"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes({10: 8, 50: 8}, lognormal_waves=0),
+        "standard": _sizes(dict.fromkeys(SLOTS, 30), lognormal_waves=20),
+        "full": _sizes(dict.fromkeys(SLOTS, 100), lognormal_waves=100),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "throughput": "best tasks/s",
+        "throughput_share_of_control": "of control",
+        "ideal_share": "of ideal",
+        "slots_10_per_s": "10 slots/s",
+        "slots_50_reached": "slots of 50",
+        "slots_50_per_s": "50 slots/s",
+        "slots_200_per_s": "200 slots/s",
+        "slots_50_worker_cpu_ms_per_task": "CPU ms/task",
+        "slots_50_memory_per_slot_mb": "MB/slot",
+    }
+    shares: Mapping[str, str] = {"throughput_share_of_control": "throughput"}
+    better: Mapping[str, Direction] = _BETTER
     facts: Sequence[str] = (CAPACITY_FACT,)
-    own_flags: Sequence[FlagKind] = ()
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
         for name in ("latency_ms", "processes_per_core"):
             if not sizes[name] >= 1:
@@ -164,10 +157,6 @@ class IoBound:
                 raise ValueError(f"size {name} of {self.name} must be 0, or at least 2 tasks a slot, not {value}")
         if not any(waves[f"waves_{slots}"] for slots in SLOTS):
             raise ValueError(f"{self.name} needs at least one of the sizes {', '.join(f'waves_{s}' for s in SLOTS)} above 0")
-
-    def unsupported(self, variant: Variant) -> str | None:
-        """Every variant can run tasks that wait."""
-        return None
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """A drain for every number of slots in reach, and one with log-normal latencies."""
@@ -186,7 +175,7 @@ class IoBound:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         points = {asked: phase for asked in SLOTS if (phase := _standing_for(asked, data)) is not None}
         figures = {asked: _point(phase, data) for asked, phase in points.items()}
         for asked, figure in figures.items():
@@ -214,7 +203,7 @@ def _phase_of(asked: int) -> str:
     return f"slots_{asked}"
 
 
-def _parameters(sizes: Mapping[str, float | int], *, lognormal: bool) -> Parameters:
+def _parameters(sizes: Sizes, *, lognormal: bool) -> Parameters:
     fixed: dict[str, str | int | float] = {"ms": sizes["latency_ms"]}
     if not lognormal:
         return fixed
@@ -244,7 +233,7 @@ def _served(phase: PhaseData, log: pd.DataFrame, data: RunData) -> Served:
     return served(log, asked_latencies_ms(log, _asked_of(phase, data)), data.context.facts.get(CAPACITY_FACT))
 
 
-def _point(phase: PhaseData, data: RunData) -> _Values:
+def _point(phase: PhaseData, data: RunData) -> Values:
     """The figures of one drain."""
     worker = phase.record.worker
     ran, service = executing(phase.tasks), summarise(phase.tasks.service_ns())
@@ -273,7 +262,7 @@ def _samples(phase: PhaseData, data: RunData) -> Iterator[TreeSample]:
     yield from (sample for sample in data.samples if record.began_ns <= sample.at_ns <= record.drained_ns)
 
 
-def _best(phase: PhaseData, figure: Mapping[str, float | int | None]) -> _Values:
+def _best(phase: PhaseData, figure: Mapping[str, float | int | None]) -> Values:
     tasks = phase.tasks
     first_ns, last_ns = int(tasks.started_ns[tasks.started_ns != MISSING].min()), tasks.last_end_ns()
     total_s = None if last_ns is None else (last_ns - first_ns) / NS_PER_S

@@ -1,19 +1,22 @@
 """Scenario 3: what a queue makes of the cores when its tasks compute."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks.arithmetic import difference, ratio, speedups
 from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import LatencySummary, summarise
 from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import MISSING, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
-from tasks.contract import Execution, Variant
+from benchmarks.scenarios.defaults import ScenarioDefaults
+from tasks.contract import Execution
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 
 NATIVE, PYTHON = "pbkdf2", "pbkdf2_python"
@@ -46,8 +49,6 @@ HEAVY_TASKS_OVERLAP = FlagKind(
     "{phase}: {share:.0%} of the heavy tasks were due before the one before them had ended",
     "What light tasks suffer here is also for want of free slots: quiet the machine, or raise size heavy_each.",
 )
-
-_Values = dict[str, float | int | None]
 
 _COLUMNS: dict[str, str] = {
     "task_count": "short CPU-bound tasks (OpenSSL's PBKDF2) prefilled for the drain by one process with one slot on every core",
@@ -126,49 +127,42 @@ def _sizes(tasks: int, heavy_tasks: int, pool_tasks: int, pool_heavy_tasks: int,
     }
 
 
-@dataclass(frozen=True, slots=True)
-class CpuBound:
+class CpuBound(ScenarioDefaults):
     """Workers of 1, 2, 4, ... processes with one slot each drain short tasks, the one on all cores also long ones. Then the
     *pool*, one worker with a slot for each core in as few processes as the variant's tasks can share, drains tasks that release
     the GIL and tasks that hold it; and light tasks go through it on a schedule, first alone, then with every ``heavy_each``-th a
     long one, of which no two overlap."""
 
-    number: int = 3
-    name: str = "scenario_3_cpu_bound"
-    title: str = "CPU-bound"
-    question: str = "What does it make of the cores when tasks compute, and what do light tasks suffer beside them?"
-    headline: str = "throughput"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes(tasks=12, heavy_tasks=1, pool_tasks=16, pool_heavy_tasks=2, light_s=1),
-            "standard": _sizes(tasks=150, heavy_tasks=10, pool_tasks=150, pool_heavy_tasks=20, light_s=10),
-            "full": _sizes(tasks=500, heavy_tasks=50, pool_tasks=500, pool_heavy_tasks=50, light_s=30),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "throughput": "tasks/s",
-            "speedup": "speed-up",
-            "utilisation_share": "CPU used",
-            "gil_cost_ratio": "GIL cost",
-            "pool_python_per_s": "pool tasks/s",
-            "light_alone_p99_ms": "light p99 ms",
-            "p99": "beside heavy",
-            "memory_mb": "PSS MB",
-        }
-    )
-    shares: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "throughput_share_of_control": "throughput",
-            "pool_python_share_of_control": "pool_python_per_s",
-        }
-    )
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
+    number = 3
+    name = "scenario_3_cpu_bound"
+    title = "CPU-bound"
+    question = "What does it make of the cores when tasks compute, and what do light tasks suffer beside them?"
+    headline = "throughput"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes(tasks=12, heavy_tasks=1, pool_tasks=16, pool_heavy_tasks=2, light_s=1),
+        "standard": _sizes(tasks=150, heavy_tasks=10, pool_tasks=150, pool_heavy_tasks=20, light_s=10),
+        "full": _sizes(tasks=500, heavy_tasks=50, pool_tasks=500, pool_heavy_tasks=50, light_s=30),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "throughput": "tasks/s",
+        "speedup": "speed-up",
+        "utilisation_share": "CPU used",
+        "gil_cost_ratio": "GIL cost",
+        "pool_python_per_s": "pool tasks/s",
+        "light_alone_p99_ms": "light p99 ms",
+        "p99": "beside heavy",
+        "memory_mb": "PSS MB",
+    }
+    shares: Mapping[str, str] = {
+        "throughput_share_of_control": "throughput",
+        "pool_python_share_of_control": "pool_python_per_s",
+    }
+    better: Mapping[str, Direction] = _BETTER
     facts: Sequence[str] = (NATIVE_FACT, PYTHON_FACT)
     own_flags: Sequence[FlagKind] = (CPU_TASK_OFF, HEAVY_TASKS_OVERLAP)
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive or lets heavy tasks overlap, and KeyError for one that is missing."""
         for name in self.sizes["quick"]:
             if not sizes[name] > 0:
@@ -181,10 +175,6 @@ class CpuBound:
                 f"heavy tasks of {sizes['heavy_ms']} ms would overlap, as they come {apart_ms:.0f} ms apart: "
                 f"raise size heavy_each of {self.name}, or lower its light_rate_per_s"
             )
-
-    def unsupported(self, variant: Variant) -> str | None:
-        """Every variant can compute."""
-        return None
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """The drains by 1, 2, 4, ... processes, then the pool's phases."""
@@ -207,7 +197,7 @@ class CpuBound:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         sizes, most = data.context.sizes, data.context.processes
         rates = {n: _busy_rate_per_s(data.phases.get(_drain(n))) for n in counts_of_processes(most)}
         single = rates.get(1)
@@ -295,7 +285,7 @@ def _service_p50_ms(phase: PhaseData | None) -> float | None:
     return None if phase is None else summarise(phase.tasks.service_ns()).p50_ms
 
 
-def _drain_measures(phase: PhaseData, processes: int, sizes: Mapping[str, float | int]) -> _Values:
+def _drain_measures(phase: PhaseData, processes: int, sizes: Sizes) -> Values:
     busy_s, cpu_s, rate = _busy_s(phase.tasks), drain_cpu_s(phase), _busy_rate_per_s(phase)
     percent = cpu_percent(cpu_s, busy_s)
     return {
@@ -311,7 +301,7 @@ def _drain_measures(phase: PhaseData, processes: int, sizes: Mapping[str, float 
     }
 
 
-def _pool_measures(data: RunData, single: float | None) -> _Values:
+def _pool_measures(data: RunData, single: float | None) -> Values:
     """A variant whose tasks share no process has no phase ``pool_native``: its pool is the worker on all cores."""
     phases, shares = data.phases, data.context.variant.execution in SHARING
     native = _busy_rate_per_s(phases.get(POOL_NATIVE if shares else _drain(data.context.processes)))
@@ -328,8 +318,8 @@ def _pool_measures(data: RunData, single: float | None) -> _Values:
     }
 
 
-def _light_measures(data: RunData) -> _Values:
-    values: _Values = {}
+def _light_measures(data: RunData) -> Values:
+    values: Values = {}
     alone, beside = _light(data.phases.get(ALONE)), _light(data.phases.get(BESIDE))
     values |= {
         "light_alone_p50_ms": alone.p50_ms,

@@ -2,15 +2,15 @@
 compute long."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.arithmetic import ratio
 from benchmarks.plan.scaling import slots_in_reach
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
-from benchmarks.record.flags import Flag, FlagKind
+from benchmarks.record.flags import Flag
 from benchmarks.record.mock_api_books import (
     CAPACITY_FACT,
     MOCK_API_COLUMNS,
@@ -25,11 +25,12 @@ from benchmarks.record.mock_api_books import (
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import MISSING, Ints, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
 from benchmarks.run.devices.mock_api import MOCK_API_LOG
-from tasks.contract import Variant
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from tasks.http_work import request_id
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 
@@ -41,8 +42,6 @@ CLASSES = {"io": IO, "light": LIGHT, "heavy": HEAVY}
 WEIGHTS = {IO: 0.6, LIGHT: 0.3, HEAVY: 0.1}
 WAITS = ("io_short_ms", "io_usual_ms", "io_long_ms")
 """Sizes that tell the latencies of I/O tasks; each is that of a third of them."""
-
-_Values = dict[str, float | int | None]
 
 _CLASS_WORDS = {
     "io": "tasks that call the mock API",
@@ -117,8 +116,7 @@ def _sizes(tasks: int, paced_s: float) -> dict[str, float | int]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Mixed:
+class Mixed(ScenarioDefaults):
     """Two phases of one mix, whose sequence is drawn from ``mix_seed`` and the same for all: ``capacity`` (prefilled, drained)
     and ``paced`` (an open loop with Poisson arrivals at ``utilisation`` of the capacity just measured).
 
@@ -126,38 +124,33 @@ class Mixed:
     is a process of its own, ``processes_per_core`` of them at most.
     """
 
-    number: int = 4
-    name: str = "scenario_4_mixed"
-    title: str = "Mixed workload"
-    question: str = "Where tasks that wait and tasks that compute share a worker, what does each kind suffer from the others?"
-    headline: str = "throughput"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes(tasks=200, paced_s=2),
-            "standard": _sizes(tasks=2_000, paced_s=20),
-            "full": _sizes(tasks=10_000, paced_s=60),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "throughput": "tasks/s",
-            "throughput_share_of_control": "of control",
-            "slots": "slots",
-            "io_p99_ms": "I/O p99 ms",
-            "light_p50_ms": "light p50 ms",
-            "light_p99_ms": "light p99 ms",
-            "heavy_p99_ms": "heavy p99 ms",
-            "light_p99_ratio": "blocking",
-            "memory_mb": "PSS MB",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=lambda: {"throughput_share_of_control": "throughput"})
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
+    number = 4
+    name = "scenario_4_mixed"
+    title = "Mixed workload"
+    question = "Where tasks that wait and tasks that compute share a worker, what does each kind suffer from the others?"
+    headline = "throughput"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes(tasks=200, paced_s=2),
+        "standard": _sizes(tasks=2_000, paced_s=20),
+        "full": _sizes(tasks=10_000, paced_s=60),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "throughput": "tasks/s",
+        "throughput_share_of_control": "of control",
+        "slots": "slots",
+        "io_p99_ms": "I/O p99 ms",
+        "light_p50_ms": "light p50 ms",
+        "light_p99_ms": "light p99 ms",
+        "heavy_p99_ms": "heavy p99 ms",
+        "light_p99_ratio": "blocking",
+        "memory_mb": "PSS MB",
+    }
+    shares: Mapping[str, str] = {"throughput_share_of_control": "throughput"}
+    better: Mapping[str, Direction] = _BETTER
     facts: Sequence[str] = (CAPACITY_FACT, CPU_FACT)
-    own_flags: Sequence[FlagKind] = ()
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
         for name in ("tasks", "paced_s", *WAITS, "light_ms", "heavy_ms"):
             if not sizes[name] > 0:
@@ -167,10 +160,6 @@ class Mixed:
                 raise ValueError(f"size {name} of {self.name} must be at least 1, not {sizes[name]}")
         if not 0 < sizes["utilisation"] <= 1:
             raise ValueError(f"size utilisation of {self.name} must be above 0 and at most 1, not {sizes['utilisation']}")
-
-    def unsupported(self, variant: Variant) -> str | None:
-        """Every variant can run these tasks."""
-        return None
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """The two phases; the second only where the first ended tasks."""
@@ -187,7 +176,7 @@ class Mixed:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         if capacity := data.phases.get(CAPACITY):
             values |= _capacity_measures(capacity)
         if paced := data.phases.get(PACED):
@@ -216,12 +205,12 @@ def _mix(context: RunContext) -> Mix:
     return Mix((*waiting, *computing), int(sizes["mix_seed"]))
 
 
-def _warm(sizes: Mapping[str, float | int]) -> Mix:
+def _warm(sizes: Sizes) -> Mix:
     """Has every process connect and import what the tasks need."""
     return Mix((TaskClass(HTTP, {"ms": sizes[WAITS[0]]}), TaskClass(CPU, 1)), evenly=True)
 
 
-def _capacity_measures(phase: PhaseData) -> _Values:
+def _capacity_measures(phase: PhaseData) -> Values:
     last_end_ns, cpu_s = phase.tasks.last_end_ns(), drain_cpu_s(phase)
     total_s = None if last_end_ns is None else (last_end_ns - phase.record.resumed_ns) / NS_PER_S
     return {
@@ -235,11 +224,11 @@ def _capacity_measures(phase: PhaseData) -> _Values:
     }
 
 
-def _paced_measures(phase: PhaseData, data: RunData) -> _Values:
+def _paced_measures(phase: PhaseData, data: RunData) -> Values:
     record, table, sizes = phase.record, phase.tasks, data.context.sizes
     whole = summarise(table.end_to_end_ns())
     begin, end = record.before.worker, record.after.worker
-    values: _Values = {
+    values: Values = {
         "mean_latency": whole.mean_ms,
         "p50": whole.p50_ms,
         "p95": whole.p95_ms,
@@ -261,7 +250,7 @@ def _paced_measures(phase: PhaseData, data: RunData) -> _Values:
     }
 
 
-def _class_measures(table: TaskTable, elapsed_s: float | None) -> _Values:
+def _class_measures(table: TaskTable, elapsed_s: float | None) -> Values:
     latency, wait, service = (summarise(ns) for ns in (table.end_to_end_ns(), table.queue_wait_ns(), table.service_ns()))
     return {
         "count": len(table),

@@ -1,22 +1,25 @@
 """Scenario 5: what a payload costs on its way, by serializer, kind and size; and what handing over a model of a database does."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.arithmetic import difference, median
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.resources import cpu_percent, redis_cost, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, measured_phases
+from benchmarks.record.shared import Values
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
 from benchmarks.run.devices.messages import Message, Messages
 from benchmarks.run.devices.orders_seen import OrdersSeen
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
 
@@ -64,8 +67,6 @@ PAYLOADS_LEFT_OUT = FlagKind(
     "Raise message_s and phase_s to have them measured all the same.",
 )
 
-_Values = dict[str, float | int | None]
-
 
 @dataclass(frozen=True, slots=True)
 class Payload:
@@ -84,7 +85,7 @@ class Payload:
         """Its number in the event log."""
         return 1 + len(SIZES) * list(KINDS).index(self.kind) + list(SIZES).index(self.size_bytes)
 
-    def task(self, sizes: Mapping[str, float | int]) -> TaskClass:
+    def task(self, sizes: Sizes) -> TaskClass:
         """A task with it."""
         argument = {"kind": self.kind, "size_bytes": self.size_bytes, "seed": int(sizes["payload_seed"])}
         return TaskClass("payload", argument, self.label)
@@ -165,8 +166,7 @@ def _sizes(**sizes: float | int) -> dict[str, float | int]:
     return {**sizes, **payloads, "rate_per_s": 60, "order_lines": 20}
 
 
-@dataclass(frozen=True, slots=True)
-class Serialization:
+class Serialization(ScenarioDefaults):
     """For the default serializer one worker of one process with one slot, and four kinds of phases: ``stale`` (prefilled: a
     change of the order, then a task for each way to be handed it, and so on; after it the messages of all serializers are sent
     and read one by one beside the worker), ``paced`` (an open loop with all small payloads and ways to hand over an order in
@@ -174,40 +174,34 @@ class Serialization:
     every further serializer has a worker and such phases as well, of nested data only; without, only the serializer that can
     carry a model has one, and only the phase ``stale``."""
 
-    number: int = 5
-    name: str = "scenario_5_serialization"
-    title: str = "Serialization"
-    question: str = "What does a payload cost in bytes and time, by serializer, kind and size, and who works on stale data?"
-    headline: str = "default_nested_100kb_decode_us"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": {
-                **_sizes(tasks=40, phase_s=0.5, samples=3, message_s=1, each=8, each_large=5, seen=8, others=0),
-                **{"smallest_bytes": 1_000, "largest_bytes": 100_000, "size_step": 100},
-            },
-            "standard": _sizes(tasks=150, phase_s=2, samples=10, message_s=2, each=25, each_large=8, seen=40, others=1),
-            "full": _sizes(tasks=1000, phase_s=10, samples=100, message_s=10, each=150, each_large=40, seen=200, others=1),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "default_nested_1kb_message_bytes": "1 KB: bytes",
-            "default_nested_1kb_enqueue_us": "send µs",
-            "default_nested_1kb_decode_us": "decode µs",
-            "default_nested_100kb_message_bytes": "100 KB: bytes",
-            "default_nested_100kb_decode_us": "decode µs",
-            "orm_payload_reduction_share": "ORM reduction",
-            "orm_model_stale_share": "model stale",
-            "orm_dict_stale_share": "dict stale",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=dict)
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
-    facts: Sequence[str] = ()
+    number = 5
+    name = "scenario_5_serialization"
+    title = "Serialization"
+    question = "What does a payload cost in bytes and time, by serializer, kind and size, and who works on stale data?"
+    headline = "default_nested_100kb_decode_us"
+    sizes: Mapping[str, Sizes] = {
+        "quick": {
+            **_sizes(tasks=40, phase_s=0.5, samples=3, message_s=1, each=8, each_large=5, seen=8, others=0),
+            **{"smallest_bytes": 1_000, "largest_bytes": 100_000, "size_step": 100},
+        },
+        "standard": _sizes(tasks=150, phase_s=2, samples=10, message_s=2, each=25, each_large=8, seen=40, others=1),
+        "full": _sizes(tasks=1000, phase_s=10, samples=100, message_s=10, each=150, each_large=40, seen=200, others=1),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "default_nested_1kb_message_bytes": "1 KB: bytes",
+        "default_nested_1kb_enqueue_us": "send µs",
+        "default_nested_1kb_decode_us": "decode µs",
+        "default_nested_100kb_message_bytes": "100 KB: bytes",
+        "default_nested_100kb_decode_us": "decode µs",
+        "orm_payload_reduction_share": "ORM reduction",
+        "orm_model_stale_share": "model stale",
+        "orm_dict_stale_share": "dict stale",
+    }
+    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (PAYLOAD_DAMAGED, ORDER_UNCHANGED, PAYLOADS_LEFT_OUT)
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive or not of a column, and KeyError for one that is missing."""
         for name in sorted(self.sizes["quick"].keys() - {"others", "payload_seed"}):
             if not sizes[name] > 0:
@@ -244,7 +238,7 @@ class Serialization:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         default = _default(data.context.variant)
         if paced := data.phases.get(_paced_name(default)):
             values |= _headline(paced)
@@ -260,7 +254,7 @@ class Serialization:
         return (*_damage(data), *_unchanged(data), *_left_out(data))
 
 
-def _steps(sizes: Mapping[str, float | int]) -> list[int]:
+def _steps(sizes: Sizes) -> list[int]:
     """The sizes of payloads, ascending."""
     steps: list[int] = []
     size = sizes["smallest_bytes"]
@@ -270,11 +264,11 @@ def _steps(sizes: Mapping[str, float | int]) -> list[int]:
     return steps
 
 
-def _payloads(sizes: Mapping[str, float | int]) -> list[Payload]:
+def _payloads(sizes: Sizes) -> list[Payload]:
     return [Payload(kind, size) for kind, size in product(KINDS, _steps(sizes))]
 
 
-def _nested(sizes: Mapping[str, float | int]) -> list[Payload]:
+def _nested(sizes: Sizes) -> list[Payload]:
     return [p for p in _payloads(sizes) if p.kind == "nested"]
 
 
@@ -288,11 +282,11 @@ def _ways(variant: Variant, serializer: str) -> list[str]:
     return [*(["model"] if serializer == variant.model_serializer else []), *by_hand]
 
 
-def _order(way: str, sizes: Mapping[str, float | int]) -> dict[str, str | int]:
+def _order(way: str, sizes: Sizes) -> dict[str, str | int]:
     return {"way": way, "lines": int(sizes["order_lines"]), "seed": int(sizes["payload_seed"])}
 
 
-def _messages(variant: Variant, sizes: Mapping[str, float | int]) -> tuple[Message, ...]:
+def _messages(variant: Variant, sizes: Sizes) -> tuple[Message, ...]:
     """All messages whose bytes and decoding are to be known."""
     messages: list[Message] = []
     for serializer in variant.serializers:
@@ -304,7 +298,7 @@ def _messages(variant: Variant, sizes: Mapping[str, float | int]) -> tuple[Messa
     return tuple(messages)
 
 
-def _worker(serializer: str, sizes: Mapping[str, float | int]) -> WorkerWish:
+def _worker(serializer: str, sizes: Sizes) -> WorkerWish:
     """One process with one slot: a message is on its own, and tasks are executed in the order in which they were sent. Its
     warm-up makes the database anew."""
     reset = only("model_reset", {"lines": int(sizes["order_lines"]), "seed": int(sizes["payload_seed"])})
@@ -332,7 +326,7 @@ def _paced(
     payloads: Sequence[Payload],
     ways: Sequence[str],
     seconds: Mapping[tuple[str, Payload], float],
-    sizes: Mapping[str, float | int],
+    sizes: Sizes,
 ) -> Iterator[PhasePlan]:
     """The small payloads with the orders, then the large ones; without those that take too long to be offered at a rate."""
     bearable = {p: s for p in payloads if (s := seconds.get((serializer, p), np.inf)) <= PACED_MOST_S}
@@ -349,7 +343,7 @@ def _at_a_rate(
     payloads: Mapping[Payload, float],
     orders: Sequence[TaskClass],
     each: int,
-    sizes: Mapping[str, float | int],
+    sizes: Sizes,
 ) -> Iterator[PhasePlan]:
     """``each`` tasks of every class, if there is any."""
     classes = (*(p.task(sizes) for p in payloads), *orders)
@@ -363,7 +357,7 @@ def _filled(
     serializer: str,
     payloads: Sequence[Payload],
     seconds: Mapping[tuple[str, Payload], float],
-    sizes: Mapping[str, float | int],
+    sizes: Sizes,
 ) -> Iterator[PhasePlan]:
     for payload in payloads:
         count = _tasks_of(payload, seconds.get((serializer, payload)), sizes)
@@ -372,7 +366,7 @@ def _filled(
             yield PhasePlan(_filled_name(serializer, payload), tasks, Prefilled(count), _worker(serializer, sizes))
 
 
-def _tasks_of(payload: Payload, seconds: float | None, sizes: Mapping[str, float | int]) -> int:
+def _tasks_of(payload: Payload, seconds: float | None, sizes: Sizes) -> int:
     """How many tasks a phase of this payload has, when one takes so long; 0 where it is left out."""
     if seconds is None:
         return 0
@@ -380,7 +374,7 @@ def _tasks_of(payload: Payload, seconds: float | None, sizes: Mapping[str, float
     return most if most >= FEWEST_TASKS else 0
 
 
-def _stale(serializer: str, ways: Sequence[str], sizes: Mapping[str, float | int], *devices: Messages) -> PhasePlan:
+def _stale(serializer: str, ways: Sequence[str], sizes: Sizes, *devices: Messages) -> PhasePlan:
     """A change first, then each way in turn, and again: all is sent before the worker is let go, so that every task but the
     changes is executed after a change that was made after it had been sent."""
     seen = [TaskClass("model_seen", _order(way, sizes), ORDER_LABELS[way]) for way in ways]
@@ -431,7 +425,7 @@ def _end_to_end_ms(data: RunData, serializer: str, label: int) -> float | None:
     return next((summarise(table.end_to_end_ns()).p50_ms for table in tables if len(table)), None)
 
 
-def _headline(paced: PhaseData) -> _Values:
+def _headline(paced: PhaseData) -> Values:
     table, record = paced.tasks, paced.record
     is_payload = table.ended & (table.label < min(ORDER_LABELS.values()))
     latency = summarise(table.finished_ns[is_payload] - table.due_ns[is_payload])
@@ -446,9 +440,9 @@ def _headline(paced: PhaseData) -> _Values:
     }
 
 
-def _order_measures(data: RunData, messages: pd.DataFrame | None) -> _Values:
+def _order_measures(data: RunData, messages: pd.DataFrame | None) -> Values:
     variant = data.context.variant
-    values: _Values = {}
+    values: Values = {}
     whole: dict[str, float | None] = {}
     added: dict[str, float | None] = {}
     seen = [p.readings["orders_seen"] for p in _stale_phases(data)]

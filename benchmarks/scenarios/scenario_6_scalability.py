@@ -4,10 +4,11 @@ import enum
 import math
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks.arithmetic import ratio, speedups
 from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.backlog import highest_depth, mean_depth
 from benchmarks.record.flags import Flag, FlagKind, Severity
@@ -15,9 +16,10 @@ from benchmarks.record.percentiles import summarise
 from benchmarks.record.rates import missed_rate
 from benchmarks.record.resources import BYTES_PER_MB, cpu_per_1000, cpu_percent, drain_cpu_s, redis_cost, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
-from tasks.contract import Variant
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from tasks.loads import NS_PER_S, Paced, Prefilled, only
 
 TASKS = only("noop")
@@ -43,8 +45,6 @@ CAPACITY_AT_LEAST = FlagKind(
     "{capacity:.1f} tasks/s were held and more was not shown: {reason}",
     "Read the capacity as at least that much; more producers would reach higher rates.",
 )
-
-_Values = dict[str, float | int | None]
 
 _RUNG = {
     "tasks": "tasks waiting",
@@ -170,41 +170,35 @@ class Search:
         return Search(self.low_per_s, max(self.low_per_s, min(step.rate_per_s, step.offered_per_s)))
 
 
-@dataclass(frozen=True, slots=True)
-class Scalability:
+class Scalability(ScenarioDefaults):
     """Backlogs of growing length, drained; a low rate; a bisection for the highest rate under the service level, in short steps
     that each drain before the next; and one more drain with each number of processes."""
 
-    number: int = 6
-    name: str = "scenario_6_scalability"
-    title: str = "Scalability"
-    question: str = "What does a long backlog cost, how much can be offered before latency suffers, and what do processes add?"
-    headline: str = "capacity_per_s"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes((500, 1_500), scale_tasks=250, low_s=1, steps=3, step_s=0.5),
-            "standard": _sizes((1_000, 5_000, 10_000), scale_tasks=2_000, low_s=5, steps=6, step_s=2),
-            "full": _sizes((1_000, 5_000, 10_000, 50_000, 100_000), scale_tasks=5_000, low_s=20, steps=8, step_s=5),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "capacity_per_s": "capacity/s",
-            "capacity_share_of_drain": "of drain",
-            "capacity_limit_ms": "p99 limit ms",
-            "backlog_drain_ratio": "long/short",
-            "scale_per_s": "drain/s",
-            "scale_efficiency": "efficiency",
-            "memory_mb": "PSS MB",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=lambda: {"capacity_share_of_control": "capacity_per_s"})
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
-    facts: Sequence[str] = ()
+    number = 6
+    name = "scenario_6_scalability"
+    title = "Scalability"
+    question = "What does a long backlog cost, how much can be offered before latency suffers, and what do processes add?"
+    headline = "capacity_per_s"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes((500, 1_500), scale_tasks=250, low_s=1, steps=3, step_s=0.5),
+        "standard": _sizes((1_000, 5_000, 10_000), scale_tasks=2_000, low_s=5, steps=6, step_s=2),
+        "full": _sizes((1_000, 5_000, 10_000, 50_000, 100_000), scale_tasks=5_000, low_s=20, steps=8, step_s=5),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "capacity_per_s": "capacity/s",
+        "capacity_share_of_drain": "of drain",
+        "capacity_limit_ms": "p99 limit ms",
+        "backlog_drain_ratio": "long/short",
+        "scale_per_s": "drain/s",
+        "scale_efficiency": "efficiency",
+        "memory_mb": "PSS MB",
+    }
+    shares: Mapping[str, str] = {"capacity_share_of_control": "capacity_per_s"}
+    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (CAPACITY_NOT_FOUND, CAPACITY_AT_LEAST)
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
         backlogs = [sizes[f"backlog_{rung}"] for rung in RUNGS]
         given = _given(sizes)
@@ -213,10 +207,6 @@ class Scalability:
         for name in ("backlog_1", "scale_tasks_per_process", "low_rate_per_s", "low_s", "limit_ms", "steps", "step_s"):
             if not sizes[name] > 0:
                 raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
-
-    def unsupported(self, variant: Variant) -> str | None:
-        """Every variant can run empty tasks."""
-        return None
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """Backlogs, low rate, search, and the drains by 1, 2, 4, ... processes; the worker that was asked for comes first."""
@@ -241,7 +231,7 @@ class Scalability:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         values.update(_backlog_measures(data))
         if low := data.phases.get(LOW):
             summary = summarise(low.tasks.end_to_end_ns())
@@ -272,7 +262,7 @@ class Scalability:
         return (CAPACITY_AT_LEAST.flag(capacity=held.rate_per_s, reason=reason),)
 
 
-def _given(sizes: Mapping[str, float | int]) -> dict[int, int]:
+def _given(sizes: Sizes) -> dict[int, int]:
     """The lengths of the backlogs, by rung."""
     return {rung: int(sizes[f"backlog_{rung}"]) for rung in RUNGS if sizes[f"backlog_{rung}"] > 0}
 
@@ -282,7 +272,7 @@ def _part_of(context: RunContext, processes: int) -> WorkerWish:
     return WorkerWish(processes=processes, slots=max(processes, context.slots * processes // context.processes))
 
 
-def _limit_ms(low: PhaseData, sizes: Mapping[str, float | int]) -> float | None:
+def _limit_ms(low: PhaseData, sizes: Sizes) -> float | None:
     p99_ms = summarise(low.tasks.end_to_end_ns()).p99_ms
     return None if p99_ms is None else p99_ms + sizes["limit_ms"]
 
@@ -332,13 +322,13 @@ def capacity_of(steps: Sequence[Step]) -> tuple[Step | None, Step | None]:
     return held, min(above, key=lambda s: s.rate_per_s, default=None)
 
 
-def _capacity_measures(data: RunData) -> _Values:
+def _capacity_measures(data: RunData) -> Values:
     steps = steps_of(data)
     if not steps:
         return {}
     held, not_held = capacity_of(steps)
     verdicts = Counter(step.verdict for step in steps)
-    values: _Values = {
+    values: Values = {
         "capacity_limit_ms": _limit_ms(data.phases[LOW], data.context.sizes),
         "steps_tried": len(steps),
         **{f"steps_{verdict.value}": verdicts[verdict] for verdict in Verdict},
@@ -373,7 +363,7 @@ def _longest(data: RunData) -> PhaseData | None:
     return next(reversed(_backlogs(data).values()), None)
 
 
-def _backlog_measures(data: RunData) -> _Values:
+def _backlog_measures(data: RunData) -> Values:
     backlogs = _backlogs(data)
     values = {f"backlog_{rung}_{name}": v for rung, phase in backlogs.items() for name, v in _rung(data, phase).items()}
     longest = _longest(data)
@@ -391,7 +381,7 @@ def _backlog_measures(data: RunData) -> _Values:
     }
 
 
-def _rung(data: RunData, phase: PhaseData) -> _Values:
+def _rung(data: RunData, phase: PhaseData) -> Values:
     record, cpu = phase.record, cpu_per_1000(phase)
     return {
         "tasks": phase.account.planned,
@@ -412,7 +402,7 @@ def _memory_mb(data: RunData, phase: PhaseData) -> float:
     return max(sample.pss_bytes for sample in [*marks, *samples]) / BYTES_PER_MB
 
 
-def _scale_measures(data: RunData) -> _Values:
+def _scale_measures(data: RunData) -> Values:
     most = data.context.processes
     drains = {n: phase for n in counts_of_processes(most) if (phase := data.phases.get(f"scale_{n}"))}
     rates = {n: phase.tasks.drain_rate_per_s() for n, phase in drains.items()}

@@ -1,11 +1,11 @@
 """Scenario 7: an order's way through a shop, as a chain of five tasks, with payments that fail."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
 
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.orders import (
@@ -23,11 +23,13 @@ from benchmarks.record.orders import (
 from benchmarks.record.percentiles import LatencySummary, summarise
 from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import Ints
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
 from benchmarks.run.devices.ledger import Ledger
 from benchmarks.run.devices.mock_api import MockApiLog
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from tasks.contract import Variant
 from tasks.events import Outcome
 from tasks.loads import NS_PER_S, Chain, Mix, Paced, Prefilled, TaskClass
@@ -73,8 +75,6 @@ FAILURES_NOT_AS_INJECTED = FlagKind(
     "{phase}: {seen} attempts raised where {due} were to",
     "See in the worker's log what else was raised; a time limit of the client is the usual cause.",
 )
-
-_Values = dict[str, float | int | None]
 
 _FIGURES = {"p50": "median", "p95": "95th percentile", "p99": "99th percentile", "max": "greatest"}
 _KINDS = {"clean": "no payment failed", "retried": "a payment failed once"}
@@ -168,39 +168,32 @@ def _sizes(capacity_orders: int, paced_s: float) -> dict[str, float | int]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class RealWorld:
+class RealWorld(ScenarioDefaults):
     """Two phases on one worker: ``capacity`` (prefilled orders whose payments all succeed) and ``orders`` (an open loop, in which
     payments fail)."""
 
-    number: int = 7
-    name: str = "scenario_7_real_world"
-    title: str = "Real-world order pipeline"
-    question: str = "How long does an order of five chained tasks take, do its retries come as asked, and do the books balance?"
-    headline: str = "p50"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes(capacity_orders=30, paced_s=2.5),
-            "standard": _sizes(capacity_orders=200, paced_s=30),
-            "full": _sizes(capacity_orders=1_000, paced_s=120),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "throughput": "orders/s",
-            "p50": "p50 ms",
-            "p99": "p99 ms",
-            "retry_delay_p50_ms": "retry after ms",
-            "orders_completed": "completed",
-            "orders_failed": "failed",
-            "discrepancies": "off books",
-            "memory_mb": "PSS MB",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=dict)
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
-    facts: Sequence[str] = ()
+    number = 7
+    name = "scenario_7_real_world"
+    title = "Real-world order pipeline"
+    question = "How long does an order of five chained tasks take, do its retries come as asked, and do the books balance?"
+    headline = "p50"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes(capacity_orders=30, paced_s=2.5),
+        "standard": _sizes(capacity_orders=200, paced_s=30),
+        "full": _sizes(capacity_orders=1_000, paced_s=120),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "throughput": "orders/s",
+        "p50": "p50 ms",
+        "p99": "p99 ms",
+        "retry_delay_p50_ms": "retry after ms",
+        "orders_completed": "completed",
+        "orders_failed": "failed",
+        "discrepancies": "off books",
+        "memory_mb": "PSS MB",
+    }
+    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (
         BOOKS_UNBALANCED,
         CHAIN_OUT_OF_ORDER,
@@ -209,7 +202,7 @@ class RealWorld:
         FAILURES_NOT_AS_INJECTED,
     )
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
         for name in ("capacity_orders", "orders_per_s", "paced_s", "backoff_s"):
             if not sizes[name] > 0:
@@ -240,7 +233,7 @@ class RealWorld:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         values["memory_mb"] = worker_memory(data).peak.pss_mb
         if capacity := data.phases.get(CAPACITY):
             values |= _capacity_measures(capacity)
@@ -282,18 +275,18 @@ def _overload_flags(data: RunData) -> Sequence[Flag]:
     return (PIPELINE_OVERLOADED.flag(phase=ORDERS, rate=rate, capacity=most),)
 
 
-def _arguments(sizes: Mapping[str, float | int]) -> dict[str, Any]:
+def _arguments(sizes: Sizes) -> dict[str, Any]:
     failures = {name: sizes[name] for name in ("fail_once_share", "fail_always_share", "failures_seed")}
     return {STAGES[CHARGE]: {"ms": sizes["charge_ms"], **failures}, STAGES[CONFIRM]: {"ms": sizes["confirm_ms"]}}
 
 
-def _chain(sizes: Mapping[str, float | int]) -> Chain:
+def _chain(sizes: Sizes) -> Chain:
     arguments = _arguments(sizes)
     stages = tuple(TaskClass(stage, arguments.get(stage), label) for label, stage in enumerate(STAGES))
     return Chain(stages, int(sizes["attempts"]), sizes["backoff_s"])
 
 
-def _warm_up(sizes: Mapping[str, float | int]) -> Mix:
+def _warm_up(sizes: Sizes) -> Mix:
     """Stages that need no order to be there: they open the connections that all use."""
     arguments = _arguments(sizes)
     return Mix(tuple(TaskClass(STAGES[stage], arguments.get(STAGES[stage])) for stage in (CHARGE, CONFIRM, ANALYSE)))
@@ -316,7 +309,7 @@ def _failing(phase: PhaseData) -> Ints:
     return np.array([{"": 0, "once": 1, "always": attempts}[failure] for failure in _failures(phase)], np.int64)
 
 
-def _capacity_measures(phase: PhaseData) -> _Values:
+def _capacity_measures(phase: PhaseData) -> Values:
     orders, record = _orders_of(phase), phase.record
     completed = int(orders.completed.sum())
     last_end_ns = phase.tasks.last_end_ns()
@@ -333,12 +326,12 @@ def _capacity_measures(phase: PhaseData) -> _Values:
     }
 
 
-def _order_measures(phase: PhaseData) -> _Values:
+def _order_measures(phase: PhaseData) -> Values:
     orders, record = _orders_of(phase), phase.record
     failures = np.array(_failures(phase))
     overall = summarise(orders.latency_ns(np.ones(len(failures), np.bool_)))
     sent = orders.due_ns >= 0
-    values: _Values = {
+    values: Values = {
         "mean_latency": overall.mean_ms,
         "p50": overall.p50_ms,
         "p95": overall.p95_ms,
@@ -361,7 +354,7 @@ def _order_measures(phase: PhaseData) -> _Values:
     return values
 
 
-def _figures(name: str, summary: LatencySummary) -> _Values:
+def _figures(name: str, summary: LatencySummary) -> Values:
     return {
         f"{name}_p50_ms": summary.p50_ms,
         f"{name}_p95_ms": summary.p95_ms,
@@ -370,12 +363,12 @@ def _figures(name: str, summary: LatencySummary) -> _Values:
     }
 
 
-def _retry_measures(phase: PhaseData) -> _Values:
+def _retry_measures(phase: PhaseData) -> Values:
     orders, chain = _orders_of(phase), cast(Chain, phase.record.tasks)
     failing = _failing(phase)
     due = failures_due(orders, CHARGE, failing)
     ended = np.isin(orders.outcome[:, CHARGE], (Outcome.OK, Outcome.FAILED))
-    values: _Values = {
+    values: Values = {
         "failures_due": int(due.sum()),
         "failures_seen": int(orders.failed_attempts.sum()),
         "charge_attempts_due": int(np.minimum(due + 1, chain.attempts)[ended].sum()),
@@ -410,7 +403,7 @@ def _discrepancies(phase: PhaseData) -> dict[str, Discrepancy]:
     }
 
 
-def _book_measures(data: RunData) -> _Values:
+def _book_measures(data: RunData) -> Values:
     """The discrepancies of both phases; none at all where the books of one were not read."""
     phases = [data.phases[name] for name in (CAPACITY, ORDERS) if name in data.phases]
     found = [_discrepancies(phase) for phase in phases]

@@ -1,24 +1,26 @@
 """Scenario 8: how long a worker takes to start, and to stop with tasks in hand."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.arithmetic import median
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import StartWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import NS_PER_MS, LatencySummary, summarise
 from benchmarks.record.resources import BYTES_PER_MB, cpu_percent, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, StopRecord, measured_phases
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import MISSING, Bools, TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
 from benchmarks.run.devices.bare_starts import BareStarts
 from benchmarks.run.devices.imports import Imports
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from infrastructure.readings import StartTimes, TreeSample
-from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Burst, only
 
 STOP, WAITING, READY, IMPORTS = "stop", "waiting", "ready", "imports"
@@ -40,8 +42,6 @@ PAGE_CACHE_WARM = FlagKind(
     "the page cache could not be made cold: not all of {starts} starts fetched anything from storage",
     "Nothing is to be done where the files lie in memory or on storage that is cached elsewhere.",
 )
-
-_Values = dict[str, float | int | None]
 
 _SPREADS = {
     "startup": "from spawning its first process until each of its commands is connected to Redis, over all warm starts, ms",
@@ -120,44 +120,35 @@ def _sizes(starts: int, profiled: int, cold: int, stops: int) -> dict[str, float
     }
 
 
-@dataclass(frozen=True, slots=True)
-class ColdStart:
+class ColdStart(ScenarioDefaults):
     """Every phase starts a worker anew. The stops come first: their starts also bring all files into the page cache and compile
     what was not, so that the warm starts after them are warm. These alternate between one task waiting and one sent later."""
 
-    number: int = 8
-    name: str = "scenario_8_cold_start"
-    title: str = "Cold start"
-    question: str = (
-        "How long does a worker take until it works, where does that time go, and how does it stop with tasks in hand?"
-    )
-    headline: str = "startup_ms"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes(starts=5, profiled=1, cold=1, stops=1),
-            "standard": _sizes(starts=10, profiled=2, cold=3, stops=3),
-            "full": _sizes(starts=20, profiled=3, cold=10, stops=10),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "startup_ms": "startup ms",
-            "import_ms": "import ms",
-            "first_task_waiting_ms": "1st task ms",
-            "first_task_ready_ms": "1st sent ms",
-            "bytecode_cold_startup_ms": "no pyc ms",
-            "memory_ready_pss_mb": "PSS MB",
-            "stop_ms": "stop ms",
-            "stop_lost_tasks": "lost",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=dict)
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
-    facts: Sequence[str] = ()
+    number = 8
+    name = "scenario_8_cold_start"
+    title = "Cold start"
+    question = "How long does a worker take until it works, where does that time go, and how does it stop with tasks in hand?"
+    headline = "startup_ms"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes(starts=5, profiled=1, cold=1, stops=1),
+        "standard": _sizes(starts=10, profiled=2, cold=3, stops=3),
+        "full": _sizes(starts=20, profiled=3, cold=10, stops=10),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "startup_ms": "startup ms",
+        "import_ms": "import ms",
+        "first_task_waiting_ms": "1st task ms",
+        "first_task_ready_ms": "1st sent ms",
+        "bytecode_cold_startup_ms": "no pyc ms",
+        "memory_ready_pss_mb": "PSS MB",
+        "stop_ms": "stop ms",
+        "stop_lost_tasks": "lost",
+    }
+    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (STOP_NOT_GRACEFUL, PAGE_CACHE_WARM)
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
         for name in ("starts", "stop_task_s", "bare_starts"):
             if not sizes[name] > 0:
@@ -170,10 +161,6 @@ class ColdStart:
                 f"size stop_tasks_per_slot of {self.name} must be at least 4, not {sizes['stop_tasks_per_slot']}: when two "
                 "of them have ended the worker is told to stop, and then there must be some in hand and others waiting"
             )
-
-    def unsupported(self, variant: Variant) -> str | None:
-        """Every variant starts and stops."""
-        return None
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """Stops, warm starts, starts whose imports are logged, cold starts."""
@@ -199,7 +186,7 @@ class ColdStart:
         """The measures of one run."""
         waiting, ready = _starts(data, WAITING), _starts(data, READY)
         stops = _starts(data, STOP)
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         values["task_count"] = sum(phase.account.planned for phase in measured_phases(data))
         values["memory_mb"] = worker_memory(data).peak.pss_mb
         return (
@@ -280,7 +267,7 @@ def _median_ms(durations_ns: Iterable[int | None]) -> float | None:
     return _summary(durations_ns).p50_ms
 
 
-def _figures(name: str, durations_ns: Iterable[int | None]) -> _Values:
+def _figures(name: str, durations_ns: Iterable[int | None]) -> Values:
     summary = _summary(durations_ns)
     figures = zip(_FIGURES, (summary.p50_ms, summary.p95_ms, summary.max_ms), strict=True)
     return {f"{name}{figure}_ms": value for figure, value in figures}
@@ -290,7 +277,7 @@ def _first_task_ns(starts: Sequence[_Start]) -> list[int | None]:
     return [start.first_task_ns(start.times.spawned_ns) for start in starts]
 
 
-def _warm_measures(waiting: Sequence[_Start], ready: Sequence[_Start]) -> _Values:
+def _warm_measures(waiting: Sequence[_Start], ready: Sequence[_Start]) -> Values:
     both = [*waiting, *ready]
     return {
         "starts": len(both),
@@ -305,7 +292,7 @@ def _warm_measures(waiting: Sequence[_Start], ready: Sequence[_Start]) -> _Value
     }
 
 
-def _ready_measures(ready: Sequence[_Start]) -> _Values:
+def _ready_measures(ready: Sequence[_Start]) -> Values:
     cpu_s = [start.ready.cpu_s for start in ready]
     elapsed_s = sum(start.ready.at_ns - start.times.spawned_ns for start in ready) / NS_PER_S
     return {
@@ -332,7 +319,7 @@ class _Imports:
     later_ms: float
 
 
-def _import_measures(starts: Sequence[_Start]) -> _Values:
+def _import_measures(starts: Sequence[_Start]) -> Values:
     bare = [start.phase.readings["bare_starts"] for start in starts if "bare_starts" in start.phase.readings]
     bare_ms = median(1000 * took_s for frame in bare for took_s in frame["took_s"])
     split = [_imports_of(start, start.phase.readings["imports"]) for start in starts if "imports" in start.phase.readings]
@@ -363,7 +350,7 @@ def _imports_of(start: _Start, imports: pd.DataFrame) -> _Imports:
     )
 
 
-def _cold_measures(name: str, starts: Sequence[_Start]) -> _Values:
+def _cold_measures(name: str, starts: Sequence[_Start]) -> Values:
     return {
         f"{name}_startup_ms": _median_ms(start.startup_ns for start in starts),
         f"{name}_first_task_ms": _median_ms(_first_task_ns(starts)),
@@ -375,7 +362,7 @@ def _were_cold(starts: Sequence[_Start]) -> bool:
     return all(start.times.read_bytes > 0 for start in starts)
 
 
-def _page_cache_measures(starts: Sequence[_Start]) -> _Values:
+def _page_cache_measures(starts: Sequence[_Start]) -> Values:
     if not _were_cold(starts):
         return {}
     read_mb = median(start.times.read_bytes / BYTES_PER_MB for start in starts)
@@ -405,7 +392,7 @@ def _in_hand(table: TaskTable, stop: StopRecord) -> _InHand:
     )
 
 
-def _stop_measures(starts: Sequence[_Start]) -> _Values:
+def _stop_measures(starts: Sequence[_Start]) -> Values:
     stops = [(start, start.stop) for start in starts if start.stop is not None]
     if not stops:
         return {}

@@ -1,19 +1,22 @@
 """Scenario 9: several queues on one worker: whether the urgent ones go first, who pays for it, and what a queue costs."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from benchmarks.arithmetic import ratio
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.lanes import ended_share, inversions, longest_starvation_ns, overtaken
 from benchmarks.record.percentiles import NS_PER_MS, LatencySummary, summarise
 from benchmarks.record.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import TaskTable
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.run.contract import Direction, Look, PhasePlan
 from benchmarks.run.devices.unlistened_lane import UnlistenedLane
+from benchmarks.scenarios.defaults import ScenarioDefaults
 from tasks.contract import Variant
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 
@@ -36,8 +39,6 @@ NOT_OVERLOADED = FlagKind(
     "{phase}: only {backlog} tasks waited when the last was sent, for {slots} slots: priorities had nothing to decide",
     "Raise overload_ratio or overload_s: the worker does more in an open loop than its drain has shown.",
 )
-
-_Values = dict[str, float | int | None]
 
 _FIGURES = {"mean": "mean", "p50": "median", "p95": "95th percentile", "p99": "99th percentile", "max": "greatest"}
 
@@ -116,44 +117,35 @@ def _sizes(capacity_tasks: int, overload_s: float, drain_tasks: int) -> dict[str
     }
 
 
-@dataclass(frozen=True, slots=True)
-class MultiQueue:
+class MultiQueue(ScenarioDefaults):
     """Four phases. A worker of many lanes, three of which get tasks that sleep: ``capacity`` (prefilled) and ``overload`` (an
     open loop at more than that); then empty tasks in all of them: ``many_lanes``. A worker of ``one_lane``, with empty tasks in
     it, and beside it a lane with tasks that the worker must not touch."""
 
-    number: int = 9
-    name: str = "scenario_9_multi_queue"
-    title: str = "Multi-queue"
-    question: str = (
-        "Do urgent queues go first when there is more work than can be done, who pays for it, and what does a queue cost?"
-    )
-    headline: str = "high_mean_ms"
-    sizes: Mapping[str, Mapping[str, float | int]] = field(
-        default_factory=lambda: {
-            "quick": _sizes(capacity_tasks=40, overload_s=1.5, drain_tasks=300),
-            "standard": _sizes(capacity_tasks=400, overload_s=15, drain_tasks=3_000),
-            "full": _sizes(capacity_tasks=1_000, overload_s=60, drain_tasks=10_000),
-        }
-    )
-    columns: Mapping[str, str] = field(default_factory=lambda: _COLUMNS)
-    summary: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "high_mean_ms": "high ms",
-            "normal_mean_ms": "normal ms",
-            "low_mean_ms": "low ms",
-            "inversion_share": "inverted",
-            "low_starved_max_ms": "starved ms",
-            "added_lane_us_per_task": "lane us",
-            "added_lane_redis_commands_per_task": "lane cmds",
-        }
-    )
-    shares: Mapping[str, str] = field(default_factory=dict)
-    better: Mapping[str, Direction] = field(default_factory=lambda: _BETTER)
-    facts: Sequence[str] = ()
+    number = 9
+    name = "scenario_9_multi_queue"
+    title = "Multi-queue"
+    question = "Do urgent queues go first when there is more work than can be done, who pays for it, and what does a queue cost?"
+    headline = "high_mean_ms"
+    sizes: Mapping[str, Sizes] = {
+        "quick": _sizes(capacity_tasks=40, overload_s=1.5, drain_tasks=300),
+        "standard": _sizes(capacity_tasks=400, overload_s=15, drain_tasks=3_000),
+        "full": _sizes(capacity_tasks=1_000, overload_s=60, drain_tasks=10_000),
+    }
+    columns: Mapping[str, str] = _COLUMNS
+    summary: Mapping[str, str] = {
+        "high_mean_ms": "high ms",
+        "normal_mean_ms": "normal ms",
+        "low_mean_ms": "low ms",
+        "inversion_share": "inverted",
+        "low_starved_max_ms": "starved ms",
+        "added_lane_us_per_task": "lane us",
+        "added_lane_redis_commands_per_task": "lane cmds",
+    }
+    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (TASK_MISROUTED, NOT_OVERLOADED)
 
-    def check(self, sizes: Mapping[str, float | int]) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
         for name in self.sizes["quick"]:
             if not sizes[name] > 0:
@@ -186,7 +178,7 @@ class MultiQueue:
 
     def measures(self, data: RunData) -> Measures:
         """The measures of one run."""
-        values: _Values = dict.fromkeys(self.columns)
+        values: Values = dict.fromkeys(self.columns)
         values["memory_mb"] = worker_memory(data).peak.pss_mb
         if capacity := data.phases.get(CAPACITY):
             values["capacity_per_s"] = capacity.tasks.drain_rate_per_s()
@@ -223,7 +215,7 @@ def _backlog(table: TaskTable) -> int:
     return int(((table.started_ns < 0) | (table.started_ns > last_send_ns)).sum())
 
 
-def _overload_measures(phase: PhaseData) -> _Values:
+def _overload_measures(phase: PhaseData) -> Values:
     table, record = phase.tasks, phase.record
     last_end_ns = table.last_end_ns()
     if last_end_ns is None:
@@ -246,10 +238,10 @@ def _overload_measures(phase: PhaseData) -> _Values:
     }
 
 
-def _lane_measures(table: TaskTable) -> _Values:
+def _lane_measures(table: TaskTable) -> Values:
     lanes = {lane: table.of_label(label) for label, lane in enumerate(LANE_SHARES)}
     last_send_ns = int(table.acknowledged_ns.max())
-    values: _Values = {}
+    values: Values = {}
     for lane, tasks in lanes.items():
         values |= _latencies(lane, summarise(tasks.end_to_end_ns()))
         values[f"{lane}_task_count"] = len(tasks)
@@ -268,7 +260,7 @@ def _lane_measures(table: TaskTable) -> _Values:
     }
 
 
-def _latencies(lane: str, summary: LatencySummary) -> _Values:
+def _latencies(lane: str, summary: LatencySummary) -> Values:
     return {
         f"{lane}_mean_ms": summary.mean_ms,
         f"{lane}_p50_ms": summary.p50_ms,
@@ -278,7 +270,7 @@ def _latencies(lane: str, summary: LatencySummary) -> _Values:
     }
 
 
-def _routing_measures(phase: PhaseData | None) -> _Values:
+def _routing_measures(phase: PhaseData | None) -> Values:
     reading = None if phase is None else phase.readings.get("unlistened_lane")
     if reading is None or reading.empty:
         return {}
@@ -286,8 +278,8 @@ def _routing_measures(phase: PhaseData | None) -> _Values:
     return {"unlistened_task_count": sent, "misrouted": max(sent - waiting, started)}
 
 
-def _lane_cost(data: RunData) -> _Values:
-    values: _Values = {}
+def _lane_cost(data: RunData) -> Values:
+    values: Values = {}
     for name in (ONE_LANE, MANY_LANES):
         if phase := data.phases.get(name):
             values[f"{name}_drain_per_s"] = phase.tasks.drain_rate_per_s()

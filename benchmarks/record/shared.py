@@ -1,0 +1,63 @@
+"""The nine columns that stand first in every scenario's table, and how most scenarios fill them. Pure arithmetic.
+
+Most are of one drain, latencies of one paced phase; a scenario that means something else by one says so in its columns.
+"""
+
+from collections.abc import Mapping
+
+from benchmarks.arithmetic import ratio
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.record.run_data import PhaseData, RunData
+from tasks.loads import NS_PER_S
+
+Values = dict[str, float | int | None]
+"""Measures in the making."""
+
+SHARED_COLUMNS: Mapping[str, str] = {
+    "task_count": "tasks prefilled for the drain",
+    "total_time": "s from letting the workers go on the full queue to the last end of a task",
+    "throughput": "tasks ended over total_time, 1/s",
+    "mean_latency": "mean end to end latency of the paced phase, ms, from the intended send time to the recorded finish",
+    "p50": "median of the same, ms",
+    "p95": "95th percentile of the same, ms",
+    "p99": "99th percentile of the same, ms",
+    "memory_mb": "highest PSS of the whole process tree of any of the run's workers, MB of 10^6 bytes",
+    "cpu_percent": "CPU of the worker's tree over the drain, 100 = one core",
+}
+HIGHER_IS_BETTER = ("throughput", "completed")
+LOWER_IS_BETTER = ("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb", "failed", "lost", "duplicated")
+"""Of the shared columns and the totals."""
+
+
+def drained_s(phase: PhaseData) -> float | None:
+    """Seconds from letting the workers go on the full queue to the last end of a task; None where none ended."""
+    last_end_ns = phase.tasks.last_end_ns()
+    return None if last_end_ns is None else (last_end_ns - phase.record.resumed_ns) / NS_PER_S
+
+
+def drain_measures(phase: PhaseData) -> Values:
+    """The shared columns that are of a drain."""
+    total_s = drained_s(phase)
+    return {
+        "task_count": phase.account.planned,
+        "total_time": total_s,
+        "throughput": ratio(phase.account.ended, total_s),
+        "cpu_percent": cpu_percent(drain_cpu_s(phase), total_s),
+    }
+
+
+def latency_measures(phase: PhaseData) -> Values:
+    """The shared columns that are of a paced phase: end to end latencies of all its tasks."""
+    summary = summarise(phase.tasks.end_to_end_ns())
+    return {"mean_latency": summary.mean_ms, "p50": summary.p50_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}
+
+
+def shared_measures(data: RunData, drained: str, paced: str) -> Values:
+    """The shared columns, from the drain and the paced phase of these names; what a run does not have is left out."""
+    values: Values = {"memory_mb": worker_memory(data).peak.pss_mb}
+    if drain := data.phases.get(drained):
+        values |= drain_measures(drain)
+    if phase := data.phases.get(paced):
+        values |= latency_measures(phase)
+    return values
