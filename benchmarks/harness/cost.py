@@ -17,7 +17,7 @@ from benchmarks.run.frameworks import ask_framework
 from benchmarks.run.labs.local import BASE_ENVIRONMENT, LocalLab, environment_of, interpreter
 from benchmarks.run.nodes import steps as node_steps
 from benchmarks.run.nodes.client import NodeClient
-from benchmarks.run.one_run import SAMPLE_INTERVAL_S
+from benchmarks.run.one_run.workers import SAMPLE_INTERVAL_S
 from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import REDIS_URL_VARIABLE
 from tasks.events import EVENTS_DIR_VARIABLE

@@ -16,7 +16,8 @@ from benchmarks.results.stored_run import samples_frame
 from benchmarks.run.calibration import CALIBRATIONS
 from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
-from benchmarks.run.one_run import RecordedRun, Runner, RunSpec
+from benchmarks.run.one_run.runner import Runner
+from benchmarks.run.one_run.spec import RecordedRun, RunSpec
 from benchmarks.run.watching import NO_BOARD, Board, Display, Together
 
 

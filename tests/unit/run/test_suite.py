@@ -19,7 +19,7 @@ from benchmarks.record.flags import RUN_FAILED, TASK_LOST, TIME_NAMESPACE_DIFFER
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run import suite
-from benchmarks.run.one_run import RecordedRun, RunSpec
+from benchmarks.run.one_run.spec import RecordedRun, RunSpec
 from benchmarks.run.suite import Suite, outcome_text, record_of, result_of
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from tasks.contract import Variant

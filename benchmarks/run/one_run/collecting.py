@@ -1,0 +1,77 @@
+"""From a run in progress to what it brings back."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from benchmarks.record.accounting import account
+from benchmarks.record.run_data import PhaseData, RunData
+from benchmarks.record.task_table import TaskTable, build_task_tables
+from benchmarks.run.contract import Look
+from benchmarks.run.one_run.in_progress import RunInProgress
+from benchmarks.run.one_run.spec import RecordedRun
+from infrastructure.event_log import Events
+
+
+def look_at(run: RunInProgress, number: int) -> Look:
+    """What looks at a phase that is over."""
+
+    def look() -> PhaseData:
+        return next(phase for phase in _phases(run, _events(run)).values() if phase.record.number == number)
+
+    return look
+
+
+def collect(run: RunInProgress, failure: str | None) -> RecordedRun:
+    """All that was recorded of the run."""
+    spec, known = run.spec, run.known
+    events, samples = _events(run), tuple(known.samples)
+    data = None
+    if known.workers and known.context is not None:
+        data = RunData(
+            scenario=spec.scenario.name,
+            variant=spec.variant,
+            run=spec.run,
+            context=known.context,
+            worker=replace(known.workers[0], died=run.worker.worker().died),
+            phases=_phases(run, events),
+            samples=samples,
+        )
+    return RecordedRun(
+        spec=spec,
+        data=data,
+        failure=failure,
+        phase_names=known.names,
+        tables=build_task_tables(events, spec.run),
+        samples=samples,
+        readings=_by_device(known.readings),
+    )
+
+
+def _events(run: RunInProgress) -> list[Events]:
+    return [run.producer.events(), run.worker.events()]
+
+
+def _phases(run: RunInProgress, events: list[Events]) -> dict[str, PhaseData]:
+    """What the event log says of the phases so far."""
+    tables = build_task_tables(events, run.spec.run)
+    return {
+        record.name: PhaseData(
+            record=record,
+            tasks=(table := tables.get(record.number, TaskTable.empty())),
+            account=account(table, record.planned),
+            readings=run.known.readings.get(record.number, {}),
+        )
+        for record in run.known.records
+    }
+
+
+def _by_device(readings: Mapping[int, Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    frames: dict[str, list[pd.DataFrame]] = {}
+    for phase, of_phase in sorted(readings.items()):
+        for device, frame in of_phase.items():
+            numbered = frame.copy(deep=False)
+            numbered.insert(0, "phase", phase)
+            frames.setdefault(device, []).append(numbered)
+    return {device: pd.concat(parts, ignore_index=True) for device, parts in frames.items()}

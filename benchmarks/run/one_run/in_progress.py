@@ -1,0 +1,65 @@
+"""A run while it is made."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.run_data import PhaseRecord, RunContext, WorkerRecord
+from benchmarks.run.contract import Places
+from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.one_run.spec import RunSpec
+from benchmarks.run.redis_server import RedisServer
+from benchmarks.run.watching import Observer
+from infrastructure.readings import TreeSample
+
+WARMUP_PHASE = 0
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known so far of a run that may yet fail."""
+
+    context: RunContext | None = None
+    workers: list[WorkerRecord] = field(default_factory=list)
+    records: list[PhaseRecord] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=lambda: {WARMUP_PHASE: "warm-up"})
+    """The phases' names by their numbers."""
+    samples: list[TreeSample] = field(default_factory=list)
+    readings: dict[int, dict[str, pd.DataFrame]] = field(default_factory=dict)
+    """What devices read, by number of the phase and by device."""
+
+
+@dataclass(slots=True)
+class RunInProgress:
+    """What a run is to be, what it may reach, how its worker is just now, and what is known of it so far."""
+
+    spec: RunSpec
+    places: Places
+    redis: RedisServer
+    observer: Observer
+    deadline_s: float
+    """On this process's monotonic clock."""
+    known: Known = field(default_factory=Known)
+    wish: WorkerWish | None = None
+    """The worker that was last asked for."""
+    queues: list[str] = field(default_factory=list)
+    """Those that it listens to."""
+    worker_is_up: bool = False
+    is_warm: bool = False
+    """Whether the worker is warm. One that was started as part of a phase is not."""
+    is_sampled: bool = False
+    web_url: str = ""
+    """Where the run's web application answers, if it has one."""
+    warmed: int = 0
+    """Warm-up tasks offered, over all workers of the run."""
+
+    @property
+    def worker(self) -> NodeClient:
+        """The node of the worker."""
+        return self.places.worker
+
+    @property
+    def producer(self) -> NodeClient:
+        """The node of the producer."""
+        return self.places.producer

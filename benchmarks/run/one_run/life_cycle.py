@@ -1,0 +1,72 @@
+"""The life of a run, from a node without a worker to what was recorded."""
+
+import os
+
+from benchmarks.record.run_data import RunContext
+from benchmarks.run.contract import Look
+from benchmarks.run.nodes.transport import NodeError
+from benchmarks.run.one_run.collecting import collect, look_at
+from benchmarks.run.one_run.in_progress import RunInProgress
+from benchmarks.run.one_run.phases import offer, start_and_offer
+from benchmarks.run.one_run.producing import end_web
+from benchmarks.run.one_run.spec import RecordedRun, RunFailedError
+from benchmarks.run.one_run.warming import replace_worker
+from benchmarks.run.one_run.workers import end_worker, keep_samples
+from tasks.contract import Variant
+
+MOST_PHASES = 255
+"""The event log holds a phase's number in one byte."""
+
+
+def make(run: RunInProgress) -> RecordedRun:
+    """Make the run. One that cannot be made comes back with its failure."""
+    failure: str | None = None
+    try:
+        run.known.context = _begin(run)
+        _go_through_phases(run, run.known.context)
+        end_web(run)
+        end_worker(run)
+    except (RunFailedError, NodeError) as error:
+        failure = str(error)
+        _break_off(run)
+    return collect(run, failure)
+
+
+def _begin(run: RunInProgress) -> RunContext:
+    """Have nodes without a worker and without events; what the scenario may know of the run."""
+    run.worker.kill_worker()
+    run.worker.clear_events()
+    run.producer.clear_events()
+    spec = run.spec
+    description = run.producer.describe()
+    variant = next(Variant(**v) for v in description["variants"] if v["name"] == spec.variant)
+    cores = len(os.sched_getaffinity(0))
+    return RunContext(spec.sizes, variant, spec.processes, spec.slots, cores, spec.facts)
+
+
+def _go_through_phases(run: RunInProgress, context: RunContext) -> None:
+    """Each phase that the scenario asks for, on the worker that it wants."""
+    phases = run.spec.scenario.phases(context)
+    look: Look | None = None
+    for number in range(1, MOST_PHASES + 1):
+        try:
+            plan = next(phases) if look is None else phases.send(look)
+        except StopIteration:
+            return
+        run.known.names[number] = plan.name
+        if plan.start is not None:
+            start_and_offer(run, number, plan, plan.start)
+        else:
+            if plan.worker != run.wish or not run.is_warm:
+                replace_worker(run, plan.worker)
+            offer(run, number, plan)
+        look = look_at(run, number)
+    raise RunFailedError(f"{run.spec.scenario.name} has more than {MOST_PHASES} phases, which the event log cannot tell apart")
+
+
+def _break_off(run: RunInProgress) -> None:
+    run.producer.cancel_producing()
+    keep_samples(run)
+    run.worker.kill_worker()
+    if run.web_url:
+        run.producer.kill_web()

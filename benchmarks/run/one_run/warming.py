@@ -1,0 +1,76 @@
+"""A worker that is warm: up, connected, every process at work once, and settled."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmarks.plan.wishes import WorkerWish
+from benchmarks.run.one_run.in_progress import WARMUP_PHASE, RunInProgress
+from benchmarks.run.one_run.producing import produce
+from benchmarks.run.one_run.spec import RunFailedError
+from benchmarks.run.one_run.waiting import counts, drain, require_time_and_worker
+from benchmarks.run.one_run.workers import begin_samples, clear_for, describe_worker, end_worker, start_worker
+from tasks.contract import WorkerPlan
+from tasks.loads import Mix, Prefilled, only
+
+WARMUP_TASK_S = 0.02
+WARMUP_BATCH = 50
+WARMUP_AT_MOST_S = 60.0
+SETTLE_S = 0.5
+
+
+def replace_worker(run: RunInProgress, wish: WorkerWish) -> None:
+    """End the worker that there is, and have the one that is wished for, warm and settled."""
+    if run.worker_is_up:
+        end_worker(run)
+    clear_for(run, wish)
+    plan = start_worker(run, wish)
+    run.producer.connect_producer(run.spec.variant, wish.serializer)
+    _warm_up(run, plan, wish)
+    time.sleep(SETTLE_S)
+    describe_worker(run, plan, run.worker.take_sample())
+    begin_samples(run)
+    run.is_warm = True
+
+
+def _warm_up(run: RunInProgress, plan: WorkerPlan, wish: WorkerWish) -> None:
+    """Run tasks that take a moment until every process has executed one, then others until the warm-up time is over."""
+    before = counts(run, WARMUP_PHASE).processes
+    batch = 4 * plan.shape.slots
+    began_s = time.monotonic()
+    run.observer.phase(run.known.names[WARMUP_PHASE], 0)
+    warm = _over_lanes(wish.warm, wish.lanes)
+    while True:
+        _warm_batch(run, batch, _over_lanes(only("sleep", WARMUP_TASK_S), wish.lanes))
+        worked = counts(run, WARMUP_PHASE).processes - before
+        if worked >= plan.shape.processes:
+            break
+        if time.monotonic() - began_s > WARMUP_AT_MOST_S:
+            raise RunFailedError(
+                f"warm-up: after {WARMUP_AT_MOST_S:.0f} s only {worked} of {plan.shape.processes} processes have executed a "
+                f"task; the end of the worker's log:\n{run.worker.worker().log_tail}"
+            )
+    if wish.warm != only("noop"):
+        _warm_batch(run, batch, warm)
+    while time.monotonic() - began_s < run.spec.warmup_s:
+        _warm_batch(run, WARMUP_BATCH, warm)
+
+
+def _warm_batch(run: RunInProgress, count: int, tasks: Mix) -> None:
+    produced = produce(run, WARMUP_PHASE, tasks, Prefilled(count=count), first_sequence=run.warmed)
+    if produced.acknowledged < count:
+        raise RunFailedError(f"warm-up: {produced.failed} of {count} tasks could not be enqueued: {dict(produced.errors)}")
+    run.warmed += count
+    if not drain(run, WARMUP_PHASE, run.warmed, limit_s=WARMUP_AT_MOST_S):
+        require_time_and_worker(run, f"draining {run.known.names[WARMUP_PHASE]}")
+        found = counts(run, WARMUP_PHASE)
+        raise RunFailedError(
+            f"warm-up: {run.warmed} tasks were enqueued and {found.finished_ok} ended within {WARMUP_AT_MOST_S:.0f} s; "
+            f"the end of the worker's log:\n{run.worker.worker().log_tail}"
+        )
+
+
+def _over_lanes(tasks: Mix, lanes: Sequence[str]) -> Mix:
+    """The tasks with those of no lane spread over all lanes of a worker."""
+    classes = (replace(c, lane=lane) for c in tasks.classes for lane in ((c.lane,) if c.lane else lanes))
+    return replace(tasks, classes=tuple(classes))
