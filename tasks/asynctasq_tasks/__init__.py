@@ -341,7 +341,7 @@ class AsyncTasQFramework:
         concurrency = shape.slots // shape.processes
         command = WorkerCommand(("-m", "asynctasq", "worker", *options, "--concurrency", str(concurrency)))
         if request.events:
-            arguments = ("-m", "tasks.asynctasq_tasks", "--concurrency", str(concurrency), "--queues", *request.queues)
+            arguments = ("-m", "tasks.asynctasq_tasks.worker", "--concurrency", str(concurrency), "--queues", *request.queues)
             command = WorkerCommand(arguments, {EVENTS_VARIABLE: "on"})
         return WorkerPlan(
             commands=(command,) * shape.processes,
@@ -412,7 +412,7 @@ def _within_default_threads(shape: Shape) -> Shape:
 def _process_plan(request: WorkerRequest, settings: dict[str, Any]) -> WorkerPlan:
     tuned = request.track == "tuned"
     sizes = ["--concurrency", str(request.slots), "--pool-size", str(request.slots)]
-    arguments = ["-m", "tasks.asynctasq_tasks", *sizes, "--queues", *request.queues]
+    arguments = ["-m", "tasks.asynctasq_tasks.worker", *sizes, "--queues", *request.queues]
     if tuned:
         arguments += ["--tasks-per-child", str(TUNED_TASKS_PER_CHILD)]
     return WorkerPlan(
@@ -457,7 +457,3 @@ def main() -> None:
     else:
         _configure()
     asynctasq.run(_work(options.concurrency, options.pool_size, options.queues, options.tasks_per_child))
-
-
-if __name__ == "__main__":
-    main()
