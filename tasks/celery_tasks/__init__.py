@@ -26,7 +26,7 @@ class CeleryFramework:
     loop_factory = None
 
     def worker_plan(self, request: WorkerRequest) -> WorkerPlan:
-        """See :mod:`tasks.celery_tasks.variants`."""
+        """One Celery worker for the prefork pool, one per process for the others."""
         return worker_plan(request)
 
     def producer(self, variant: str) -> CeleryProducer:
