@@ -181,7 +181,7 @@ def _request(stage: str, parameters_for: Callable[[Mapping[str, float], int], ht
 
 
 ORDER_VALIDATE = Workload(_validate, _validate_async)
-ORDER_CHARGE = _request("order_charge", _charge_parameters)
+ORDER_CHARGE: Workload = _request("order_charge", _charge_parameters)
 ORDER_RESERVE = Workload(_reserve, _reserve_async)
-ORDER_CONFIRM = _request("order_confirm", _confirm_parameters)
+ORDER_CONFIRM: Workload = _request("order_confirm", _confirm_parameters)
 ORDER_ANALYSE = Workload(_analyse, _analyse_async)
