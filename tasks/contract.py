@@ -1,9 +1,10 @@
 """The contract between the lab and a framework. Standard library only.
 
-To add a framework, write ``tasks/NAME_tasks.py`` with a module-level ``FRAMEWORK`` that meets :class:`Framework`, and add its
-dependencies as the group NAME in ``pyproject.toml`` (or none, if ``redis`` is all that it needs). Nothing else in the lab names
-a framework. The module is imported only inside the framework's own environment: by its worker, and by ``tasks.bridge``, through
-which the node agent asks it everything. A folder named in ``LAB_FRAMEWORKS_PATH`` is searched as well as ``tasks/``.
+To add a framework, write a module ``tasks/NAME_tasks.py`` with a module-level ``FRAMEWORK`` that meets :class:`Framework`, or a
+package ``tasks/NAME_tasks/`` whose ``__init__.py`` has it, and add its dependencies as the group NAME in ``pyproject.toml`` (or
+none, if ``redis`` is all that it needs). Nothing else in the lab names a framework. The module is imported only inside the
+framework's own environment: by its worker, and by ``tasks.bridge``, through which the node agent asks it everything. A folder
+named in ``LAB_FRAMEWORKS_PATH`` is searched as well as ``tasks/``, for modules and packages alike.
 
 A module must hold to this:
 
@@ -39,6 +40,7 @@ OPTIONAL_PATH_VARIABLE = "LAB_OPTIONAL_PATH"
 MODEL_SESSIONS_VARIABLE = "LAB_MODEL_SESSIONS"
 """The attribute of a model's class under which a framework that fetches models by itself looks for the sessions to do so with."""
 MODULE_SUFFIX = "_tasks"
+"""What the name of a framework's module or package ends with, after the framework's own."""
 _REDIS_URL = re.compile(r"rediss?://[^/?#\s]*/?(?P<number>[0-9]*)/?(?:\?\S*)?")
 _CREDENTIALS = re.compile(r"(?:(?<=://)|^(?!.*://)).*@", re.DOTALL)
 
@@ -331,25 +333,27 @@ def framework_folders() -> list[Path]:
 
 
 def framework_names() -> list[str]:
-    """Names of all frameworks that have a module, sorted."""
-    return sorted(
-        {
-            path.name.removesuffix(f"{MODULE_SUFFIX}.py")
-            for folder in framework_folders()
-            for path in folder.glob(f"*{MODULE_SUFFIX}.py")
-        }
-    )
+    """Names of all frameworks that have a module or a package, sorted."""
+    return sorted({module.removesuffix(MODULE_SUFFIX) for folder in framework_folders() for module in _modules_in(folder)})
 
 
 def load_framework(name: str) -> Framework:
-    """Import a framework's module and return its ``FRAMEWORK``. Raises LookupError when there is no such module."""
+    """Import a framework's module or package and return its ``FRAMEWORK``. Raises LookupError when there is neither."""
+    module = f"{name}{MODULE_SUFFIX}"
     for folder in framework_folders():
-        if (folder / f"{name}{MODULE_SUFFIX}.py").exists():
+        if module in _modules_in(folder):
             if folder == Path(__file__).parent:
-                return _framework_of(f"tasks.{name}{MODULE_SUFFIX}")
+                return _framework_of(f"tasks.{module}")
             sys.path.insert(0, str(folder))
-            return _framework_of(f"{name}{MODULE_SUFFIX}")
+            return _framework_of(module)
     raise LookupError(f"no framework {name!r}: there are {', '.join(framework_names())}")
+
+
+def _modules_in(folder: Path) -> set[str]:
+    """Modules and packages of frameworks in a folder. A folder without ``__init__.py`` is none: git leaves such
+    behind, with what Python has compiled in them."""
+    modules = {path.stem for path in folder.glob(f"*{MODULE_SUFFIX}.py")}
+    return modules | {path.parent.name for path in folder.glob(f"*{MODULE_SUFFIX}/__init__.py")}
 
 
 def _framework_of(module: str) -> Framework:

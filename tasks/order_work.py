@@ -10,7 +10,6 @@ import asyncio
 import functools
 import json
 import os
-import random
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from redis.client import Pipeline
 
 from tasks import http_work
 from tasks.contract import APPLICATION_DATABASE, REDIS_URL_VARIABLE
+from tasks.draws import draw
 from tasks.workloads import TaskId, Workload
 
 STAGES = ("order_validate", "order_charge", "order_reserve", "order_confirm", "order_analyse")
@@ -61,10 +61,10 @@ def order_of(unit: int) -> tuple[int, int]:
 
 def failure_of(unit: int, once_share: float, always_share: float, seed: int) -> Failure:
     """How the payment of an order is to fail: one draw for each order, so that all variants meet the same failures."""
-    draw = random.Random(f"{seed}/{unit}").random()
-    if draw < always_share:
+    drawn = draw(seed, unit)
+    if drawn < always_share:
         return "always"
-    return "once" if draw < always_share + once_share else ""
+    return "once" if drawn < always_share + once_share else ""
 
 
 def request_name(stage: str, run: int, phase: int, unit: int) -> str:
@@ -181,7 +181,7 @@ def _request(stage: str, parameters_for: Callable[[Mapping[str, float], int], ht
 
 
 ORDER_VALIDATE = Workload(_validate, _validate_async)
-ORDER_CHARGE = _request("order_charge", _charge_parameters)
+ORDER_CHARGE: Workload = _request("order_charge", _charge_parameters)
 ORDER_RESERVE = Workload(_reserve, _reserve_async)
-ORDER_CONFIRM = _request("order_confirm", _confirm_parameters)
+ORDER_CONFIRM: Workload = _request("order_confirm", _confirm_parameters)
 ORDER_ANALYSE = Workload(_analyse, _analyse_async)

@@ -4,16 +4,25 @@ A task carries six plain values (:data:`TaskCall`), which every serializer can c
 ``(run, phase, sequence, due_ns, workload, argument)``. A framework's module hands them to :func:`execute` (blocking variants)
 or :func:`execute_async` (variants on an event loop); both stamp the start, run the body and stamp the end.
 
-A workload has a blocking body and, where it waits for something, a coroutine twin that waits in the same way. Workloads that
-need more than the standard library, or are long, lie in modules of their own (:data:`ELSEWHERE`), which are imported when the
-first task asks for them: what a worker does not use, it does not pay for.
+A workload has a blocking body and, where it waits for something, a coroutine twin that waits in the same way. A name stands for
+
+- one of the few of this module,
+- or what a module ``tasks/*_work.py`` assigns to that name in capitals: to add ``resize``, write
+  ``RESIZE: Workload = ...`` in ``tasks/image_work.py``, and nowhere else a word,
+- or, of the form ``package.module:RESIZE``, what any module has under that name.
+
+Such a module is imported when the first task asks for it: what a worker does not use, it does not pay for. To find it, the source
+texts of ``tasks/*_work.py`` are looked through once in a process, when it is first asked for a name that is not in this module.
 """
 
 import asyncio
 import importlib
+import re
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tasks.events import Outcome, recorder_from_environment
@@ -65,31 +74,57 @@ def _fail_at_first(attempts: int, task_id: TaskId) -> None:
         raise RuntimeError(f"attempt {attempt} is among the first {attempts}, which are to fail")
 
 
-ELSEWHERE: Mapping[str, str] = {
-    "http_get": "tasks.http_work",
-    "pbkdf2": "tasks.cpu_work",
-    "pbkdf2_python": "tasks.cpu_work",
-    "order_validate": "tasks.order_work",
-    "order_charge": "tasks.order_work",
-    "order_reserve": "tasks.order_work",
-    "order_confirm": "tasks.order_work",
-    "order_analyse": "tasks.order_work",
-    "payload": "tasks.payload_work",
-    **dict.fromkeys(("model", "model_seen", "model_reset", "model_change"), "tasks.model_work"),
-}
-"""The module of each workload that is not in this one; it offers a :class:`Workload` of the same name, in capitals."""
+class Workloads(dict[str, Workload]):
+    """Workloads by name: some that are given, and those of the modules ``*_work`` of a package, which join them when they are
+    asked for. Raises LookupError for a name that is none, and for one that two modules offer; and what importing a module raises.
+    """
 
+    def __init__(self, package: str, folder: Path, **own: Workload) -> None:
+        super().__init__(own)
+        self._package = package
+        self._folder = folder
+        self._lines: Mapping[str, Mapping[str, str]] | None = None
+        self._looking = threading.Lock()
 
-class _Workloads(dict[str, Workload]):
     def __missing__(self, name: str) -> Workload:
-        if name not in ELSEWHERE:
-            raise LookupError(f"no workload {name!r}: there are {', '.join([*self, *ELSEWHERE])}")
-        workload: Workload = getattr(importlib.import_module(ELSEWHERE[name]), name.upper())
-        self[name] = workload
-        return workload
+        module, colon, attribute = name.partition(":")
+        if not colon:
+            module, attribute = self._module_of(name), name.upper()
+        workload = getattr(importlib.import_module(module), attribute, None)
+        if isinstance(workload, Workload):
+            self[name] = workload
+            return workload
+        raise LookupError(f"{module} has no Workload {attribute}")
+
+    def _module_of(self, name: str) -> str:
+        with self._looking:
+            if self._lines is None:
+                self._lines = _assignments(self._folder)
+        modules = [f"{self._package}.{module}" for module in self._lines.get(name, ())]
+        if len(modules) > 1:
+            raise LookupError(f"{name.upper()} is assigned in {' and in '.join(modules)}: which is the workload {name!r}?")
+        if not modules:
+            found = (known for known, lines in self._lines.items() if any("Workload" in line for line in lines.values()))
+            raise LookupError(
+                f"no workload {name!r}: there are {', '.join(dict.fromkeys((*self, *found)))}; to add it, assign a Workload to "
+                f"{name.upper()} in a module {self._folder.name}/*_work.py, or name it package.module:WORKLOAD"
+            )
+        return modules[0]
 
 
-WORKLOADS = _Workloads(
+def _assignments(folder: Path) -> dict[str, dict[str, str]]:
+    """Of every name in capitals that is assigned at the top level of a module ``*_work``, in small letters: the line that does
+    so, by module."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob("*_work.py")):
+        for line in re.finditer(r"^([A-Z][A-Z0-9_]*) *(?::[^=\n]*)?=(?!=).*", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.setdefault(line[1].lower(), {})[path.stem] = line[0]
+    return found
+
+
+WORKLOADS = Workloads(
+    "tasks",
+    Path(__file__).parent,
     noop=Workload(_nothing),
     sleep=Workload(_sleep, _sleep_async),
     fail=Workload(_fail),

@@ -4,7 +4,7 @@
 variable                meaning
 ======================= ==============================================================================================
 LAB_ROLE                ``worker`` or ``producer``
-LAB_FRAMEWORK           name of the framework, as in ``tasks/NAME_tasks.py``
+LAB_FRAMEWORK           name of the framework, as in ``tasks/NAME_tasks``
 LAB_VARIANT             the variant that a worker node runs; not set on a producer node
 LAB_FRAMEWORK_PYTHON    Python interpreter of the framework's environment
 LAB_TOKEN               the token that requests must carry; or

@@ -1,6 +1,7 @@
-"""A framework is named by its own module, and by no other program of the lab."""
+"""A framework is named by its own module or folder, and by no other program of the lab."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,12 @@ def named_in(text: str, name: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if word.search(ROUNDING.sub("", line))]
 
 
+def own_programs(name: str) -> list[Path]:
+    """A framework's module, or those of its folder."""
+    module = CHECKOUT / "tasks" / f"{name}{MODULE_SUFFIX}"
+    return [path for path in (module.with_suffix(".py"), *module.rglob("*.py")) if path.exists()]
+
+
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.delenv(FRAMEWORKS_PATH_VARIABLE, raising=False)
@@ -31,14 +38,14 @@ def test_no_other_program_names_a_framework(names: list[str]) -> None:
         f"{path.relative_to(CHECKOUT)}: {line}"
         for path in programs
         for name in names
-        if path != CHECKOUT / "tasks" / f"{name}{MODULE_SUFFIX}.py"
+        if path not in own_programs(name)
         for line in named_in(path.read_text(encoding="utf-8"), name)
     ] == []
 
 
-def test_every_module_does_name_its_framework(names: list[str]) -> None:
+def test_every_framework_is_named_by_its_own(names: list[str]) -> None:
     for name in names:
-        assert named_in((CHECKOUT / "tasks" / f"{name}{MODULE_SUFFIX}.py").read_text(encoding="utf-8"), name)
+        assert any(named_in(path.read_text(encoding="utf-8"), name) for path in own_programs(name))
 
 
 @pytest.mark.parametrize(

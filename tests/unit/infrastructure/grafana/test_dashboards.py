@@ -17,7 +17,7 @@ from infrastructure.agent.metrics import families
 from infrastructure.grafana.__main__ import CHECKOUT, FOLDER, files, titles
 from infrastructure.grafana.panels import GRID, Panel, Row, arrange, graph
 from tasks.contract import framework_names
-from tests.unit.test_agent_metrics import AGENT, IN_CONTAINER, PRODUCER, STATE, WORKER, scrape
+from tests.unit.infrastructure.agent.test_metrics import AGENT, IN_CONTAINER, PRODUCER, STATE, WORKER, scrape
 
 FILES = sorted(FOLDER.glob("*.json"))
 PROVISIONING = CHECKOUT / "infrastructure/grafana/provisioning"

@@ -20,6 +20,7 @@ from tasks.contract import (
     load_framework,
     spread,
 )
+from tests.support import CHECKOUT
 
 DATABASE = Database(purpose="queue", variable="SOME_REDIS_URL", number=4)
 
@@ -32,7 +33,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     modules = set(sys.modules)
     yield
     for added in set(sys.modules) - modules:
-        if added.endswith("_tasks"):
+        if added.partition(".")[0].endswith("_tasks"):
             del sys.modules[added]
 
 
@@ -101,10 +102,12 @@ def test_a_wish_that_divides_evenly_is_granted(processes: int, per_process: int)
     assert (shape.processes, shape.slots) == (processes, processes * per_process)
 
 
-def test_every_framework_has_a_module_in_the_tasks_folder() -> None:
-    folder = Path(__file__).resolve().parents[2] / "tasks"
+def test_every_framework_has_a_module_or_a_package_in_the_tasks_folder() -> None:
+    folder = CHECKOUT / "tasks"
     assert framework_folders() == [folder]
-    assert framework_names() == sorted(path.name.removesuffix("_tasks.py") for path in folder.glob("*_tasks.py"))
+    modules = [path.stem for path in folder.glob("*_tasks.py")]
+    packages = [path.parent.name for path in folder.glob("*_tasks/__init__.py")]
+    assert framework_names() == sorted(module.removesuffix("_tasks") for module in (*modules, *packages))
 
 
 def test_extra_folders_are_searched_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -119,6 +122,22 @@ def test_extra_folders_are_searched_as_well(monkeypatch: pytest.MonkeyPatch, tmp
     assert framework_names() == sorted([*own, "extra", "another"])
     assert str(load_framework("extra")) == "extra"
     assert str(load_framework("another")) == "another"
+
+
+def test_a_framework_may_be_a_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own = framework_names()
+    for path, source in (
+        ("packed_tasks/__init__.py", "from packed_tasks.parts import FRAMEWORK\n"),
+        ("packed_tasks/parts.py", "FRAMEWORK = 'packed'\n"),
+        ("packed_tasks/inner_tasks.py", "raise SystemExit\n"),
+        ("left_behind_tasks/__pycache__/parts.pyc", ""),
+        ("some_tasks_of_mine/__init__.py", "raise SystemExit\n"),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(source)
+    monkeypatch.setenv(FRAMEWORKS_PATH_VARIABLE, str(tmp_path))
+    assert framework_names() == sorted([*own, "packed"])
+    assert str(load_framework("packed")) == "packed"
 
 
 def test_a_framework_of_the_project_is_loaded_from_its_package() -> None:
