@@ -12,8 +12,8 @@ from benchmarks.analysis.compare_sets import compare_sets
 from benchmarks.analysis.export import export as write_export
 from benchmarks.analysis.listing import list_sets
 from benchmarks.analysis.storing import store
-from benchmarks.analysis.tables import print_analysis, print_check, print_comparison, print_list
 from benchmarks.analysis.targets import TARGETS, read_targets
+from benchmarks.cli.analysis_tables import print_analysis, print_check, print_comparison, print_list
 from benchmarks.cli.choices import Result, chosen_result
 from benchmarks.cli.settings import load_settings
 from benchmarks.results.result_set import ResultSet

@@ -23,6 +23,7 @@ import redis
 
 from benchmarks.checkout import CHECKOUT
 from benchmarks.run.labs.lab import LabError
+from benchmarks.run.nodes.client import NodeClient
 from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import (
     FRAMEWORKS_PATH_VARIABLE,
@@ -210,8 +211,6 @@ class LocalLab:
         return self._variants
 
     def _describe(self, framework: str) -> dict[str, Any]:
-        from benchmarks.run.nodes.client import NodeClient
-
         with NodeClient(self.producer_url(framework), self.token, f"producer-{framework}") as producer:
             return producer.describe()
 

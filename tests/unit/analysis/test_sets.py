@@ -17,7 +17,7 @@ from benchmarks.analysis.compare_sets import NotComparableError, compare_sets
 from benchmarks.analysis.listing import list_sets
 from benchmarks.analysis.model import Analysis, TargetState
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS, document_of, store
-from benchmarks.analysis.tables import print_analysis, print_check, print_comparison, print_list
+from benchmarks.cli.analysis_tables import print_analysis, print_check, print_comparison, print_list
 from benchmarks.record.flags import UNSUPPORTED, Severity
 from benchmarks.results.documents import ResultSetError, validate
 from benchmarks.results.result_set import ResultSet
