@@ -179,6 +179,11 @@ ci: lint typecheck test
 dashboards: _dev
     @{{ dev }}/python -m infrastructure.grafana
 
+# Write the tables of scenarios in README and docs anew from the code
+[group('development')]
+documents: _environments
+    @{{ lab }} documents
+
 # Find mistakes and untidy formatting in Python and shell
 [group('development')]
 lint: _dev

@@ -12,6 +12,7 @@ from benchmarks.analysis.targets import TargetsError
 from benchmarks.cli.analysis import analysis_app
 from benchmarks.cli.console import INTERRUPTED, UserError, complain, errors
 from benchmarks.cli.docker import docker_app
+from benchmarks.cli.documents import documents_app
 from benchmarks.cli.hand_tools import hand_app, redis_app
 from benchmarks.cli.harness import harness_app
 from benchmarks.cli.metrics import metrics_app
@@ -27,7 +28,17 @@ from benchmarks.run.nodes.transport import NodeError
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="queuelab: a benchmark lab for Python task queues.")
-for commands in (run_app, profile_app, separation_app, hand_app, metrics_app, harness_app, analysis_app, report_app):
+for commands in (
+    run_app,
+    profile_app,
+    separation_app,
+    hand_app,
+    metrics_app,
+    harness_app,
+    analysis_app,
+    report_app,
+    documents_app,
+):
     app.add_typer(commands)
 app.add_typer(docker_app, name="docker")
 app.add_typer(redis_app, name="redis")

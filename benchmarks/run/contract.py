@@ -74,7 +74,7 @@ class Scenario(Protocol):
 
     @property
     def number(self) -> int:
-        """1 to 11, and on."""
+        """1, 2, 3, ..."""
         ...
 
     @property
