@@ -12,6 +12,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 from benchmarks.cli.main import main
+from benchmarks.record.flags import UNSUPPORTED
 from benchmarks.report.write import MARKDOWN, PAGE, write_pictures, write_report
 from benchmarks.results.documents import ResultSetError
 from benchmarks.words import number
@@ -341,3 +342,15 @@ def test_the_commands_write_into_the_result_set(
     said = "".join(capsys.readouterr().out.split())
     assert str(single / PAGE) in said
     assert str(single / "pictures") in said
+
+
+def test_a_variant_that_cannot_do_it_stands_there_with_the_word_for_it(tmp_path: Path) -> None:
+    folder = unpack("good", tmp_path)
+    for file in folder.glob("runs/*_swift_*/run.json"):
+        document = json.loads(file.read_text(encoding="utf-8"))
+        flag = UNSUPPORTED.flag(reason="it lacks chains").as_data()
+        file.write_text(json.dumps(document | {"valid": False, "flags": [flag], "measures": {}}), encoding="utf-8")
+    write_report(folder)
+    assert "it lacks chains" in parsed(folder).text
+    row = next(line for line in (folder / MARKDOWN).read_text(encoding="utf-8").splitlines() if line.startswith("| swift "))
+    assert "| unsupported |" in row
