@@ -287,8 +287,8 @@ def test_a_set_begun_with_variants_that_are_gone_is_refused_and_left_alone(run: 
 
     from benchmarks.plan.suite_plan import Entry
     from benchmarks.results.result_set import ResultSet
+    from tests.unit.plan.test_suite_plan import PLAN
     from tests.unit.results.test_result_set import gathered
-    from tests.unit.run.test_suite import PLAN
 
     plan: dict[str, Any] = asdict(replace(PLAN, entries=(Entry("x", "gone"), Entry("other", "other"))))
     made = ResultSet.create(tmp_path / "sets", "x", gathered(settings=plan))

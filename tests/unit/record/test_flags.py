@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.record.enough import FEWEST_RUNS, group_flags
 from benchmarks.record.flags import (
     CPU_STEAL,
-    CV_HIGH,
     GENERAL_FLAGS,
     HOST_LOAD_HIGH,
     NEVER_SENT,
@@ -26,7 +24,6 @@ from benchmarks.record.flags import (
     TIME_NAMESPACE_DIFFERS,
     TIMED_OUT,
     TOO_FEW_PROCESSES,
-    TOO_FEW_RUNS,
     UNEXPECTED_TASK,
     WORKER_DIED,
     Flag,
@@ -200,18 +197,6 @@ def test_throttling_warns() -> None:
 
 def test_a_run_without_phases_is_judged_by_its_worker_alone() -> None:
     assert codes(replace(good_run(died="exit 1"), phases={})) == [WORKER_DIED.code]
-
-
-def test_steady_values_raise_no_group_flag() -> None:
-    assert group_flags("drain_per_s", [100.0, 101.0, 99.0, 100.5]) == ()
-
-
-def test_spread_and_few_runs_are_said_of_a_group() -> None:
-    wild = group_flags("drain_per_s", [100.0, 150.0, 60.0, 130.0])
-    assert [flag.code for flag in wild] == [CV_HIGH.code, TOO_FEW_RUNS.code]
-    assert "more would narrow it" in wild[1].detail
-    assert [flag.code for flag in group_flags("p50", [1.0] * (FEWEST_RUNS - 1))] == [TOO_FEW_RUNS.code]
-    assert [flag.code for flag in group_flags("p50", [])] == [TOO_FEW_RUNS.code]
 
 
 @pytest.mark.parametrize("kind", flag_kinds(), ids=lambda kind: kind.code)

@@ -2,21 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from benchmarks.plan.order import order_of_round
-from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
-from benchmarks.record.enough import FAILURES_BEFORE_GIVING_UP, RUNS_FOR_AN_INTERVAL, wants_another_run
-from benchmarks.record.flags import RUN_FAILED, TASK_LOST, TIME_NAMESPACE_DIFFERS, WORKER_DIED
-from benchmarks.record.run_data import RunResult
+from benchmarks.plan.suite_plan import Entry, SuitePlan
+from benchmarks.record.enough import FAILURES_BEFORE_GIVING_UP
+from benchmarks.record.flags import RUN_FAILED, TASK_LOST, WORKER_DIED
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run import suite
 from benchmarks.run.one_run.spec import RecordedRun, RunSpec
@@ -24,186 +21,8 @@ from benchmarks.run.suite import Suite, outcome_text, record_of, result_of
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from tasks.contract import Variant
 from tests.unit.made_up import good_run, phase_data, sent, worker
+from tests.unit.plan.test_suite_plan import KNOWN, PLAN
 from tests.unit.results.test_result_set import gathered
-
-KNOWN = {"some-fast": "some", "some-slow": "some", "other": "other"}
-ENTRIES = tuple(Entry(name, name) for name in "abcdef")
-HEADLINE = SCENARIO.headline
-
-
-def result(value: float | None, repetition: int = 1, variant: str = "some-fast") -> RunResult:
-    """A run that gave this, or that failed."""
-    return RunResult(
-        SCENARIO.name, "some", variant, repetition, repetition, value is not None,
-        measures={HEADLINE: value}, failure=None if value is not None else "it would not start",
-    )  # fmt: skip
-
-
-def invalid(repetition: int = 1) -> RunResult:
-    return replace(result(100.0, repetition), valid=False, flags=(TIME_NAMESPACE_DIFFERS.flag(),))
-
-
-# ---- order
-
-
-@given(
-    entries=st.lists(st.sampled_from(ENTRIES), unique=True),
-    seed=st.integers(0, 2**40),
-    repetition=st.integers(1, 10_000),
-)
-def test_a_round_holds_every_entry_once_and_its_order_depends_on_nothing_else(
-    entries: list[Entry], seed: int, repetition: int
-) -> None:
-    order = order_of_round(entries, seed, "scenario", repetition)
-    assert sorted(order, key=lambda e: e.name) == sorted(entries, key=lambda e: e.name)
-    order_of_round(ENTRIES, seed + 1, "other", 1)
-    assert order_of_round(tuple(entries), seed, "scenario", repetition) == order
-
-
-@pytest.mark.parametrize("changed", ["seed", "scenario", "repetition"])
-def test_the_order_changes_with(changed: str) -> None:
-    arguments = {"seed": 1, "scenario": "scenario", "repetition": 1}
-    orders = {
-        tuple(order_of_round(ENTRIES, **{**arguments, changed: value}))  # type: ignore[arg-type]
-        for value in (("a", "b", "c", "d") if changed == "scenario" else (1, 2, 3, 4))
-    }
-    assert len(orders) == 4
-
-
-def test_every_entry_comes_first_and_last_in_some_round() -> None:
-    rounds = [order_of_round(ENTRIES, 1, "scenario", repetition) for repetition in range(1, 101)]
-    for position in (0, -1):
-        assert {order[position] for order in rounds} == set(ENTRIES)
-
-
-# ---- how many
-
-
-outcomes = st.lists(
-    st.one_of(st.floats(90, 110), st.just(100.0), st.just("invalid"), st.just("failed")), min_size=6, max_size=6
-)  # fmt: skip
-
-
-def made(outcome: float | str, repetition: int) -> RunResult:
-    if outcome == "invalid":
-        return invalid(repetition)
-    return result(None if outcome == "failed" else float(outcome), repetition)
-
-
-@settings(max_examples=60)
-@given(outcomes=outcomes, runs=st.integers(1, 4), more=st.integers(0, 2))
-def test_a_variant_gets_its_valid_runs_within_the_budget_unless_it_only_fails(
-    outcomes: list[float | str], runs: int, more: int
-) -> None:
-    max_runs = runs + more
-    results: list[RunResult] = []
-    while wants_another_run(results, HEADLINE, runs, max_runs):
-        results.append(made(outcomes[len(results)], len(results) + 1))
-    valid = sum(r.valid for r in results)
-    failed = sum(r.failure is not None for r in results)
-    assert len(results) <= max_runs
-    assert valid >= runs or len(results) == max_runs or (valid == 0 and failed >= FAILURES_BEFORE_GIVING_UP)
-
-
-@pytest.mark.parametrize("runs", range(1, RUNS_FOR_AN_INTERVAL))
-def test_too_few_runs_for_an_interval_are_enough_when_no_more_were_asked_for(runs: int) -> None:
-    results = [result(value, i) for i, value in enumerate((10.0, 1000.0)[:runs], start=1)]
-    assert not wants_another_run(results, HEADLINE, runs, max_runs=10)
-    assert wants_another_run(results[1:], HEADLINE, runs, max_runs=10)
-
-
-def test_an_uncertain_headline_wants_more_and_a_certain_one_does_not() -> None:
-    certain = [result(value, i) for i, value in enumerate((100.0, 100.5, 99.5, 100.2))]
-    uncertain = [result(value, i) for i, value in enumerate((100.0, 150.0, 60.0, 90.0))]
-    assert not wants_another_run(certain, HEADLINE, 3, 10)
-    assert wants_another_run(uncertain, HEADLINE, 3, 10)
-    assert not wants_another_run(uncertain, HEADLINE, 3, 4)
-
-
-def test_one_that_only_fails_is_given_up_but_not_one_that_worked_before() -> None:
-    fails = [result(None, i) for i in range(1, FAILURES_BEFORE_GIVING_UP + 1)]
-    assert wants_another_run(fails[1:], HEADLINE, 10, 20)
-    assert not wants_another_run(fails, HEADLINE, 10, 20)
-    assert wants_another_run([*fails, result(100.0)], HEADLINE, 10, 20)
-
-
-def test_invalid_runs_are_made_up_for() -> None:
-    assert wants_another_run([invalid(1), invalid(2), result(100.0, 3)], HEADLINE, 2, 10)
-
-
-# ---- entries
-
-
-def test_entries_are_named_after_their_variant_or_as_told() -> None:
-    assert parse_entries("other, some-fast ,again=other", KNOWN) == (
-        Entry("other", "other"),
-        Entry("some-fast", "some-fast"),
-        Entry("again", "other"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("nothing-such", "no variant 'nothing-such'; there are: other, some-fast, some-slow"),
-        ("a=nothing-such", "no variant 'nothing-such'"),
-        ("other,other", "entered twice: other; give one of them another name, as in again=other"),
-        ("other,some-fast=other,some-fast", "entered twice: some-fast"),
-        ("", "'' cannot name a variant"),
-        ("other,", "'' cannot name a variant"),
-        ("=other", "'' cannot name a variant"),
-        ("A=other", "'A' cannot name a variant: small letters, digits and hyphens only"),
-        ("../a=other", "cannot name a variant"),
-        ("a_b=other", "cannot name a variant"),
-    ],
-)
-def test_a_bad_entry_is_named(text: str, told: str) -> None:
-    with pytest.raises(ValueError) as raised:
-        parse_entries(text, KNOWN)
-    assert told in str(raised.value)
-
-
-def test_the_advice_for_a_variant_entered_twice_works() -> None:
-    with pytest.raises(ValueError, match="as in") as raised:
-        parse_entries("x=other,x=some-fast", KNOWN)
-    advice = str(raised.value).rpartition(" ")[2]
-    assert len(parse_entries(f"x=other,{advice}", KNOWN)) == 2
-
-
-# ---- the plan
-
-
-PLAN = SuitePlan(
-    lab="local",
-    preset="quick",
-    scenarios=(SCENARIO.name,),
-    entries=(Entry("a", "some-fast"), Entry("b", "some-fast"), Entry("other", "other")),
-    sizes={"tasks": 5},
-    runs=2,
-    max_runs=3,
-    processes=1,
-    slots=2,
-    track="normalised",
-    warmup_s=0.5,
-    run_timeout_s=30.0,
-    seed=4,
-)
-
-
-def test_a_plan_survives_the_manifest(tmp_path: Path) -> None:
-    stored = ResultSet.create(tmp_path, "x", gathered(settings={**asdict(PLAN), "redis": {}}))
-    assert SuitePlan.from_json(ResultSet.open(stored.path).manifest()["settings"]) == PLAN
-
-
-def test_a_manifest_without_a_plan_is_told_from_one_with() -> None:
-    with pytest.raises(KeyError):
-        SuitePlan.from_json({"runs": 3})
-
-
-def test_sizes_of_the_user_go_before_those_of_the_preset() -> None:
-    sizes = replace(PLAN, sizes={"tasks": 5, "of-another-scenario": 1}).sizes_of(SCENARIO)
-    assert sizes == {**SCENARIO.sizes["quick"], "tasks": 5}
-
 
 # ---- what is kept of a run
 
