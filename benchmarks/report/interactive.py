@@ -10,8 +10,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from benchmarks.report.chart import TAIL_TICKS, Axis, Chart, HeatMap, Panel, Scale, Series, Shape
-from benchmarks.report.recorded import Floats
+from benchmarks.chart import TAIL_TICKS, Axis, Chart, Floats, HeatMap, Panel, Scale, Series, Shape
 from benchmarks.report.style import SHADE_INK, SHADES, Style
 from benchmarks.words import number
 

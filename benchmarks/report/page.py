@@ -22,11 +22,11 @@ from benchmarks.analysis.model import (
     TargetState,
 )
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS
+from benchmarks.chart import Chart
 from benchmarks.record.flags import Severity, exclusion
-from benchmarks.report.chart import Chart
-from benchmarks.report.charts import heading
 from benchmarks.report.decision import answers
 from benchmarks.report.interactive import figures
+from benchmarks.report.scenario_data import heading
 from benchmarks.report.style import DASHES, Style
 from benchmarks.statistics import BOOTSTRAP
 

@@ -7,11 +7,12 @@ from benchmarks.analysis.analyse import analyse_set
 from benchmarks.analysis.model import Analysis
 from benchmarks.analysis.storing import store
 from benchmarks.analysis.targets import read_targets
-from benchmarks.report.chart import Chart
-from benchmarks.report.charts import charts_of, scenario_data
+from benchmarks.chart import Chart
+from benchmarks.report.charts import charts_of
 from benchmarks.report.page import Linked, render_html, render_markdown, scenario_views
 from benchmarks.report.pictures import draw
 from benchmarks.report.recorded import RunCurves, reduce_run
+from benchmarks.report.scenario_data import scenario_data
 from benchmarks.report.style import Style, styles
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.result_set import ResultSet

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from benchmarks.analysis.analyse import analyse
 from benchmarks.analysis.model import Analysis, VariantAnalysis
-from benchmarks.report.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, tail_position
-from benchmarks.report.charts import ScenarioData, charts_of, scenario_data
+from benchmarks.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, tail_position
+from benchmarks.report.charts import charts_of
 from benchmarks.report.interactive import figures
 from benchmarks.report.pictures import draw
 from benchmarks.report.recorded import RunCurves, reduce_run
+from benchmarks.report.scenario_data import ScenarioData, scenario_data
 from benchmarks.report.style import MARKS, PALETTE, Style, styles
 from benchmarks.results.result_set import ResultSet
 from tests.golden import Golden, unpack
