@@ -8,6 +8,7 @@ from benchmarks.analysis.comparison import compare_pairs, compared_measures
 from benchmarks.analysis.model import Analysis, MeasureDescription, NamedWarning, ScenarioAnalysis, Target, VariantAnalysis
 from benchmarks.analysis.targets import judge, read_targets
 from benchmarks.analysis.warnings import NO_CONTROL, SET_INCOMPLETE, SETTINGS_DIFFER, scenario_warnings
+from benchmarks.record.better import all_parsed
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import StoredRun
@@ -114,9 +115,10 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
     variants = variants_of(results, name, described["columns"])
     summary = _summary(described)
     compared = measures_to_compare(described)
+    better = all_parsed(described.get("better", {}))
     comparisons, family = compare_pairs(
         {measure: {variant: found.measures[measure].values for variant, found in variants.items()} for measure in compared},
-        described.get("better", {}),
+        better,
         planned_runs(manifest),
     )
     return ScenarioAnalysis(
@@ -127,7 +129,7 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
         headline=described["headline"],
         columns=described["columns"],
         summary=summary,
-        better=described.get("better", {}),
+        better=better,
         variants=variants,
         comparisons=comparisons,
         warnings=(

@@ -15,6 +15,7 @@ from benchmarks.analysis.model import (
     TargetResult,
     VariantAnalysis,
 )
+from benchmarks.record.better import all_written
 from benchmarks.results.documents import FORMAT_VERSION, to_json, validate
 from benchmarks.results.files import write_text
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, SIGNIFICANCE, Interval
@@ -97,7 +98,7 @@ def _scenario(scenario: ScenarioAnalysis) -> dict[str, Any]:
         "question": scenario.question,
         "headline": scenario.headline,
         "summary": dict(scenario.summary),
-        "better": dict(scenario.better),
+        "better": all_written(scenario.better),
         "compared_measures": list(scenario.compared_measures),
         "family_size": scenario.family_size,
         "ranking": [variant.name for variant in scenario.ranked()],

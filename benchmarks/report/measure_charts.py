@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.chart import Axis, Chart, Floats, HeatMap, Mark, Panel, Scale, Series, Shape
+from benchmarks.record.better import Direction, Nearest, place
 from benchmarks.report.scenario_data import ScenarioData, heading, interval_of, variant_axis
-from benchmarks.run.contract import Direction
 from benchmarks.words import number
 
 MEMORY = {"idle": "memory_idle_pss_mb", "peak": "memory_peak_pss_mb", "after": "memory_after_pss_mb"}
@@ -43,10 +43,13 @@ def heat_map(data: ScenarioData) -> Iterator[Chart]:
     shades = np.column_stack([_shades(means[:, i], analysis.better[name]) for i, name in enumerate(measures)])
     words = tuple(tuple("" if np.isnan(value) else number(value) for value in row) for row in means)
     variants = tuple(variant.name for variant in data.drawn())
+    goals = {name: direction.to for name in measures if isinstance(direction := analysis.better[name], Nearest)}
+    named = ", ".join(f"{heading(analysis, name)} (to {number(to)})" for name, to in goals.items())
+    caption = "Means over the valid runs. In each column the shade goes from the worst to the best variant, by ratio."
     yield Chart(
         name="heat-map",
         title="Variants by measure",
-        caption="Means over the valid runs. In each column the shade goes from the worst to the best variant, by ratio.",
+        caption=f"{caption} By distance, the nearer the better: {named}." if goals else caption,
         heat_map=HeatMap(variants, tuple(heading(analysis, name) for name in measures), shades, words),
     )
 
@@ -56,10 +59,13 @@ def _or_nan(value: float | None) -> float:
 
 
 def _shades(values: Floats, better: Direction) -> Floats:
-    """From 0, the worst, to 1, the best; by ratio where all values are positive."""
-    scaled = np.log(values) if (values[np.isfinite(values)] > 0).all() else values
+    """From 0, the worst, to 1, the best; by ratio where all values are positive, by distance where the nearest is the best."""
+    if isinstance(better, Nearest):
+        scaled: Floats = np.array([-place(better, value) for value in values])
+    else:
+        scaled = np.log(values) if (values[np.isfinite(values)] > 0).all() else values
     least, most = np.nanmin(scaled), np.nanmax(scaled)
     if most == least:
         return np.where(np.isfinite(values), 1.0, np.nan)
     rising: Floats = (scaled - least) / (most - least)
-    return rising if better == "higher" else 1 - rising
+    return 1 - rising if better == "lower" else rising

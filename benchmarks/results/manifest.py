@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.record.better import Direction, all_written
 
 
 class Described(Protocol):
@@ -53,7 +54,7 @@ class Described(Protocol):
         ...
 
     @property
-    def better(self) -> Mapping[str, str]:
+    def better(self) -> Mapping[str, Direction]:
         """Which way measures are better."""
         ...
 
@@ -97,7 +98,7 @@ def describe_scenario(scenario: Described) -> dict[str, Any]:
         "summary": dict(scenario.summary),
         "columns": dict(scenario.columns),
         "shares": dict(scenario.shares),
-        "better": dict(scenario.better),
+        "better": all_written(scenario.better),
     }
 
 

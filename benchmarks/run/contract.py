@@ -6,19 +6,17 @@ A scenario declares what is offered and what is measured, and nothing of how run
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pandas as pd
 
 from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
+from benchmarks.record.better import Direction as Direction  # noqa: PLC0414 - scenarios take it from here
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.run.nodes.client import NodeClient
 from tasks.contract import Variant
 from tasks.loads import Load, Tasks
-
-Direction = Literal["higher", "lower"]
-"""Which way a measure is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +118,9 @@ class Scenario(Protocol):
 
     @property
     def better(self) -> Mapping[str, Direction]:
-        """For each measure of which one can say so, whether more or less of it is better. Counts, sizes and readings of the host
-        are left out: nothing is better or worse about them."""
+        """For each measure of which one can say so, which values are better: the higher, the lower, or the nearest to one
+        (:func:`benchmarks.record.better.nearest`). Counts, sizes and readings of the host are left out: nothing is better or
+        worse about them."""
         ...
 
     @property

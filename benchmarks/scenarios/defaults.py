@@ -3,11 +3,12 @@
 from collections.abc import Generator, Mapping, Sequence
 
 from benchmarks.plan.sizes import Sizes, is_seed, require_positive
+from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, RunContext, RunData
 from benchmarks.record.shared import HIGHER_IS_BETTER, LOWER_IS_BETTER, SHARED_COLUMNS, shared_measures
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
-from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.contract import Look, PhasePlan
 from tasks.contract import Variant
 
 
