@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.analysis.comparison import compare_pairs, compared_measures
+from benchmarks.analysis.expectations import hold_against
 from benchmarks.analysis.model import Analysis, MeasureDescription, NamedWarning, ScenarioAnalysis, Target, VariantAnalysis
 from benchmarks.analysis.targets import judge, read_targets
 from benchmarks.analysis.warnings import NO_CONTROL, SET_INCOMPLETE, SETTINGS_DIFFER, scenario_warnings
@@ -139,6 +140,7 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
         ),
         family_size=family,
         compared_measures=compared,
+        expectations=hold_against(_expected(described), {variant: found.runs for variant, found in variants.items()}),
     )
 
 
@@ -206,6 +208,11 @@ def _without_control(
 
 def _summary(described: Mapping[str, Any]) -> dict[str, str]:
     return {measure: heading for measure, heading in described["summary"].items() if measure in described["columns"]}
+
+
+def _expected(described: Mapping[str, Any]) -> dict[str, str]:
+    columns = described["columns"]
+    return {name: wanted for name, wanted in described.get("expected", {}).items() if name in columns and wanted in columns}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

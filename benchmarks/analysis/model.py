@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from benchmarks.analysis.expectations import ExpectationResult
 from benchmarks.record.better import Direction, place
 from benchmarks.record.flags import Flag, Severity, exclusion
 from benchmarks.record.run_data import RunResult
@@ -158,6 +159,8 @@ class ScenarioAnalysis:
     """How many tests the correction of ``comparisons`` took account of."""
     compared_measures: tuple[str, ...]
     """Headline first, then those of the summary; without shares of the control's mean of another of them."""
+    expectations: tuple[ExpectationResult, ...] = ()
+    """Measures held against what another says they should be; empty where nothing was expected, or measured."""
 
     def ranked(self) -> tuple[VariantAnalysis, ...]:
         """The variants by the headline's mean, best first; those without one last."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.analysis.expectations import ExpectationResult
 from benchmarks.analysis.model import (
     Analysis,
     MeasureDescription,
@@ -104,6 +105,7 @@ def _scenario(scenario: ScenarioAnalysis) -> dict[str, Any]:
         "ranking": [variant.name for variant in scenario.ranked()],
         "variants": {name: _variant(variant) for name, variant in scenario.variants.items()},
         "comparisons": [_comparison(found) for found in scenario.comparisons],
+        **({"expectations": [_expectation(found) for found in scenario.expectations]} if scenario.expectations else {}),
     }
 
 
@@ -135,6 +137,21 @@ def _description(measure: MeasureDescription) -> dict[str, Any]:
 def _comparison(found: PairComparison) -> dict[str, Any]:
     values = dataclasses.asdict(found) | _ends("ratio", found.interval)
     return {name: values[name] for name in _COMPARED}
+
+
+def _expectation(found: ExpectationResult) -> dict[str, Any]:
+    return {
+        "measure": found.measure,
+        "expected": found.expected,
+        "variant": found.variant,
+        "n": found.n,
+        "ratio": found.ratio,
+        **_ends("ratio", found.interval),
+        "least": found.least,
+        "greatest": found.greatest,
+        "judgement": found.judgement.value,
+        "text": found.text,
+    }
 
 
 def _target(result: TargetResult) -> dict[str, Any]:

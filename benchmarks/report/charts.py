@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.chart import Chart
 from benchmarks.report.latency_charts import cumulative, latency_percentiles, rate_latency
-from benchmarks.report.measure_charts import MEMORY, heat_map, memory
+from benchmarks.report.measure_charts import MEMORY, expected, heat_map, memory
 from benchmarks.report.rate_charts import rates, speed_up
 from benchmarks.report.scenario_data import OPEN_LOOPS, TIMED_LOADS, ScenarioData
 from benchmarks.report.timeline_charts import timelines
@@ -39,6 +39,7 @@ CHART_KINDS = (
     ChartKind(OPEN_LOOPS, frozenset(), rate_latency),
     ChartKind(frozenset(), frozenset(), speed_up),
     ChartKind(frozenset(), frozenset(MEMORY.values()), memory),
+    ChartKind(frozenset(), frozenset(), expected),
     ChartKind(frozenset(), frozenset(), heat_map),
     ChartKind(frozenset(), frozenset(), timelines),
 )

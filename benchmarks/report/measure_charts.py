@@ -1,4 +1,4 @@
-"""Charts of measures that are no rates: memory, and all variants by all measures."""
+"""Charts of measures that are no rates: memory, what was expected, and all variants by all measures."""
 
 from collections.abc import Iterator
 
@@ -30,6 +30,39 @@ def memory(data: ScenarioData) -> Iterator[Chart]:
         "after the last drain (cross). Means over the valid runs with their 95 % intervals.",
         panels=(Panel("", Axis("PSS, MB", Scale.LINEAR, from_zero=True), variant_axis(data), tuple(series)),) if series else (),
     )
+
+
+_MEASURED, _EXPECTED = Mark("o", "circle-open"), Mark("|", "line-ns-open")
+
+
+def expected(data: ScenarioData) -> Iterator[Chart]:
+    """Measures beside what was expected of them, where anything was and could be judged."""
+    held = dict.fromkeys((found.measure, found.expected) for found in data.analysis.expectations)
+    if held:
+        yield Chart(
+            name="expected",
+            title="Measured and expected",
+            caption="What was measured (circle), as mean over the valid runs with its 95 % interval, and what was expected of it "
+            "in the same runs (bar).",
+            panels=tuple(_expected_panel(data, measure, wanted) for measure, wanted in held),
+        )
+
+
+def _expected_panel(data: ScenarioData, measure: str, wanted: str) -> Panel:
+    judged = {found.variant for found in data.analysis.expectations if (found.measure, found.expected) == (measure, wanted)}
+    series = []
+    for variant in (variant for variant in data.drawn() if variant.name in judged):
+        measured, asked = variant.measures[measure], variant.measures[wanted]
+        low, high = interval_of(measured)
+        y = [variant.name]
+        series.append(Series(variant.name, Shape.POINTS, _one(measured.mean), y, low, high, _MEASURED, "measured"))
+        series.append(Series(variant.name, Shape.POINTS, _one(asked.mean), y, mark=_EXPECTED, label="expected"))
+    title = heading(data.analysis, measure)
+    return Panel(title, Axis(title, Scale.LINEAR, from_zero=True), variant_axis(data), tuple(series))
+
+
+def _one(value: float | None) -> Floats:
+    return np.array([_or_nan(value)])
 
 
 def heat_map(data: ScenarioData) -> Iterator[Chart]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from benchmarks import words
+from benchmarks.analysis.expectations import ratio_words
 from benchmarks.analysis.model import (
     Analysis,
     MeasureDescription,
@@ -300,6 +301,7 @@ def _environment() -> jinja2.Environment:
         "number": words.number,
         "plus_minus": words.plus_minus,
         "from_to": words.from_to,
+        "ratio": ratio_words,
         "p_value": words.p_value,
         "plain": _plain,
         "cell": _markdown_cell,

@@ -58,6 +58,11 @@ class Described(Protocol):
         """Which way measures are better."""
         ...
 
+    @property
+    def expected(self) -> Mapping[str, str]:
+        """Measures that are expected to have the value of another."""
+        ...
+
 
 def gather(
     *,
@@ -99,6 +104,7 @@ def describe_scenario(scenario: Described) -> dict[str, Any]:
         "columns": dict(scenario.columns),
         "shares": dict(scenario.shares),
         "better": all_written(scenario.better),
+        "expected": dict(scenario.expected),
     }
 
 

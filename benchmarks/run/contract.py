@@ -124,6 +124,12 @@ class Scenario(Protocol):
         ...
 
     @property
+    def expected(self) -> Mapping[str, str]:
+        """The measures that are expected to have the value of another: measure -> that other. An analysis says for each variant
+        whether they have it, within 5 %."""
+        ...
+
+    @property
     def facts(self) -> Sequence[str]:
         """The facts of :mod:`benchmarks.run.calibration` that it must know."""
         ...

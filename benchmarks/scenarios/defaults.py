@@ -36,6 +36,7 @@ class ScenarioDefaults:
     own_better: Mapping[str, Direction] = {}
     """Which way measures of the scenario's own are better."""
     shares: Mapping[str, str] = {}
+    expected: Mapping[str, str] = {}
     facts: Sequence[str] = ()
     own_flags: Sequence[FlagKind] = ()
 
