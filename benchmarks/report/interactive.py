@@ -90,7 +90,7 @@ def _traces(series: Series, style: Style, framework: str) -> list[go.Scatter | g
     label = f", {_text(series.label)}" if series.label else ""
     common: dict[str, Any] = {"name": f"{name}{label}", "meta": meta}
     x = _numbers(series.x)
-    y: Any = [_text(str(value)) for value in series.y] if isinstance(series.y, list) else _numbers(np.asarray(series.y))
+    y: Any = _numbers(series.y) if isinstance(series.y, np.ndarray) else [_text(str(value)) for value in series.y]
     mark = (series.mark or style.mark).plotly
     line = {"color": style.colour, "dash": style.dash.plotly, "width": 2}
     match series.shape:

@@ -10,10 +10,12 @@ from typing import Protocol
 
 import pandas as pd
 
+from benchmarks.chart import Chart
 from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
 from benchmarks.record.better import Direction as Direction  # noqa: PLC0414 - scenarios take it from here
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.results.chart_data import ChartData
 from benchmarks.run.nodes.client import NodeClient
 from tasks.contract import Variant
 from tasks.loads import Load, Tasks
@@ -158,4 +160,11 @@ class Scenario(Protocol):
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """What this scenario must say of a run beyond :func:`benchmarks.record.validity.run_flags`."""
+        ...
+
+    def charts(self, data: ChartData) -> Sequence[Chart]:
+        """Pictures of its own, beside those that every scenario gets, from what a stored set holds of it.
+
+        The set may be older than this version and lack a measure or a reading: then there is no picture of it. No other picture
+        of the scenario has the same name, which is of small letters, digits and hyphens."""
         ...

@@ -305,7 +305,7 @@ def test_pictures_of_an_earlier_version_go(single: Path) -> None:
     left = single / "pictures" / "scenario_1_throughput-of-old.svg"
     left.parent.mkdir()
     left.write_text("old")
-    assert left not in write_pictures(single)
+    assert left not in write_pictures(single).files
     assert not left.exists()
 
 
