@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.analysis.comparison import compare_pairs, compared_measures
+from benchmarks.analysis.expectations import hold_against
 from benchmarks.analysis.model import Analysis, MeasureDescription, NamedWarning, ScenarioAnalysis, Target, VariantAnalysis
 from benchmarks.analysis.targets import judge, read_targets
-from benchmarks.analysis.warnings import WarningCode, scenario_warnings
+from benchmarks.analysis.warnings import NO_CONTROL, SET_INCOMPLETE, SETTINGS_DIFFER, scenario_warnings
+from benchmarks.record.better import all_parsed
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import StoredRun
@@ -114,9 +116,10 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
     variants = variants_of(results, name, described["columns"])
     summary = _summary(described)
     compared = measures_to_compare(described)
+    better = all_parsed(described.get("better", {}))
     comparisons, family = compare_pairs(
         {measure: {variant: found.measures[measure].values for variant, found in variants.items()} for measure in compared},
-        described.get("better", {}),
+        better,
         planned_runs(manifest),
     )
     return ScenarioAnalysis(
@@ -127,7 +130,7 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
         headline=described["headline"],
         columns=described["columns"],
         summary=summary,
-        better=described.get("better", {}),
+        better=better,
         variants=variants,
         comparisons=comparisons,
         warnings=(
@@ -137,6 +140,7 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
         ),
         family_size=family,
         compared_measures=compared,
+        expectations=hold_against(_expected(described), {variant: found.runs for variant, found in variants.items()}),
     )
 
 
@@ -164,7 +168,7 @@ def _set_warnings(results: ResultSet, made: int) -> Iterable[NamedWarning]:
         runs = planned_runs(manifest)
         entries = len(entered_variants(manifest))
         planned = "an unknown number" if runs is None or not entries else runs * entries * len(manifest["scenarios"])
-        yield WarningCode.SET_INCOMPLETE.warning(state=manifest["state"], made=made, planned=planned, path=results.path)
+        yield SET_INCOMPLETE.warning(state=manifest["state"], made=made, planned=planned, path=results.path)
 
 
 def _made_differently(scenario: str, stored: Sequence[StoredRun]) -> Iterable[NamedWarning]:
@@ -176,7 +180,7 @@ def _made_differently(scenario: str, stored: Sequence[StoredRun]) -> Iterable[Na
             if first is None:
                 first = (run.result, facts)
             elif different := [what for what in facts if facts[what] != first[1][what]]:
-                yield WarningCode.SETTINGS_DIFFER.warning(
+                yield SETTINGS_DIFFER.warning(
                     scenario=scenario, variant=variant, what=" and ".join(different), first=first[0].run, second=run.result.run
                 )
                 break
@@ -197,13 +201,18 @@ def _without_control(
     if not shares or not variants:
         return
     if control is None:
-        yield WarningCode.NO_CONTROL.warning(scenario=scenario, reason="no control was entered")
+        yield NO_CONTROL.warning(scenario=scenario, reason="no control was entered")
     elif control not in variants or not variants[control].valid_runs:
-        yield WarningCode.NO_CONTROL.warning(scenario=scenario, reason=f"the control {control} has no valid run")
+        yield NO_CONTROL.warning(scenario=scenario, reason=f"the control {control} has no valid run")
 
 
 def _summary(described: Mapping[str, Any]) -> dict[str, str]:
     return {measure: heading for measure, heading in described["summary"].items() if measure in described["columns"]}
+
+
+def _expected(described: Mapping[str, Any]) -> dict[str, str]:
+    columns = described["columns"]
+    return {name: wanted for name, wanted in described.get("expected", {}).items() if name in columns and wanted in columns}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.analysis.analyse import measures_to_compare, planned_runs, variants_of
 from benchmarks.analysis.comparison import Contest, compare_family
 from benchmarks.analysis.model import Change, EnvironmentDifference, SetComparison, VariantAnalysis
+from benchmarks.record.better import all_parsed
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.result_set import ResultSet
 
@@ -151,10 +152,11 @@ def _changes(pairs: Sequence[tuple[_Held, str]], right: Mapping[str, _Held], pla
     contests: list[Contest] = []
     for scenario, name in pairs:
         other = right[scenario.name]
+        better = all_parsed(other.described.get("better", {}))
         for measure in (m for m in scenario.compared if m in other.compared):
             before, after = _values(scenario.variants[name], measure), _values(other.variants[name], measure)
             subjects.append((scenario.name, name))
-            contests.append(Contest(measure, B, A, after, before, other.described.get("better", {}).get(measure)))
+            contests.append(Contest(measure, B, A, after, before, better.get(measure)))
     comparisons, _ = compare_family(contests, planned)
     return tuple(Change(s, v, found) for (s, v), found in zip(subjects, comparisons, strict=True))
 

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from benchmarks.analysis.model import PairComparison
+from benchmarks.record.better import Direction, Nearest, winner
 from benchmarks.record.enough import FEWEST_RUNS
-from benchmarks.run.contract import Direction
 from benchmarks.statistics import SIGNIFICANCE, Comparison, compare, difference_shown, effect, holm, ratio_interval
 from benchmarks.words import from_to, number, p_value
 
@@ -27,7 +27,7 @@ def compared_measures(headline: str, summary: Sequence[str], shares: Mapping[str
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Two groups of values of one measure that are to be compared, and which way the measure is better."""
+    """Two groups of values of one measure that are to be compared, and which values of it are better."""
 
     measure: str
     a: str
@@ -65,16 +65,16 @@ def compare_family(contests: Sequence[Contest], planned: int | None) -> tuple[tu
     comparisons = []
     for contest, test in zip(contests, tests, strict=True):
         holm_p = None if test.welch_p is None else next(adjusted)
-        comparisons.append(_comparison(contest, test, holm_p, family))
+        comparisons.append(_comparison(contest, test, holm_p, family, planned))
     return tuple(comparisons), family
 
 
-def _comparison(contest: Contest, test: Comparison, holm_p: float | None, family: int) -> PairComparison:
+def _comparison(contest: Contest, test: Comparison, holm_p: float | None, family: int, planned: int | None) -> PairComparison:
     ratio, size = ratio_interval(contest.values_a, contest.values_b), effect(contest.values_a, contest.values_b)
     mean_a, mean_b = _mean(contest.values_a), _mean(contest.values_b)
     enough = min(len(contest.values_a), len(contest.values_b)) >= FEWEST_RUNS
     shown = enough and difference_shown(holm_p, test.mann_whitney_p)
-    winner = _winner(contest, mean_a, mean_b) if shown else None
+    better = _better(contest, family, planned) if shown else None
     found = PairComparison(
         measure=contest.measure,
         a=contest.a,
@@ -92,10 +92,10 @@ def _comparison(contest: Contest, test: Comparison, holm_p: float | None, family
         cliffs_delta=None if size is None else size.cliffs_delta,
         effect=None if size is None else size.name,
         shown=shown,
-        better=winner,
+        better=better,
         verdict="",
     )
-    return replace(found, verdict=_verdict(found, family))
+    return replace(found, verdict=_verdict(found, contest.better, family))
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -107,25 +107,57 @@ def _ratio(a: float | None, b: float | None) -> float | None:
     return a / b if a is not None and b and a * b >= 0 else None
 
 
-def _winner(contest: Contest, mean_a: float | None, mean_b: float | None) -> str | None:
-    if contest.better is None or mean_a is None or mean_b is None or mean_a == mean_b:
+def _better(contest: Contest, family: int, planned: int | None) -> str | None:
+    """Of two sides that are shown to differ, the one whose mean is better; None where both are equally good, or where it is not
+    shown which is nearer."""
+    mean_a, mean_b = float(np.mean(contest.values_a)), float(np.mean(contest.values_b))
+    if contest.better is None or (isinstance(contest.better, Nearest) and not _nearness_shown(contest, family, planned)):
         return None
-    return contest.a if (mean_a > mean_b) is (contest.better == "higher") else contest.b
+    match winner(contest.better, mean_a, mean_b):
+        case "a":
+            return contest.a
+        case "b":
+            return contest.b
+        case None:
+            return None
 
 
-def _verdict(found: PairComparison, family: int) -> str:
+def _nearness_shown(contest: Contest, family: int, planned: int | None) -> bool:
+    """Whether two sides that are shown to differ also differ in how near they are.
+
+    If both lie on the same side of the value they are to be near to, they do. Otherwise they can differ and still be as far from
+    it: then one of them is mirrored at that value, and the two are tested again, corrected for the whole family.
+    """
+    assert isinstance(contest.better, Nearest)
+    to = contest.better.to
+    if (np.mean(contest.values_a) - to) * (np.mean(contest.values_b) - to) >= 0:
+        return True
+    test = compare(contest.values_a, [2 * to - value for value in contest.values_b], planned)
+    adjusted_p = None if test.welch_p is None else min(1.0, family * test.welch_p)
+    return difference_shown(adjusted_p, test.mann_whitney_p)
+
+
+def _verdict(found: PairComparison, direction: Direction | None, family: int) -> str:
     for name, n in ((found.a, found.n_a), (found.b, found.n_b)):
         if n == 0:
             return f"not compared: {name} has no valid run with this measure"
     if found.shown:
-        judgement = "" if found.better is None else ", better" if found.better == found.a else ", worse"
-        return f"{found.a} is {_how_far(found)} {found.b}{judgement} ({found.effect} effect)"
+        return f"{found.a} is {_how_far(found)} {found.b}{_judgement(found, direction)} ({found.effect} effect)"
     if min(found.n_a, found.n_b) < FEWEST_RUNS:
         return f"no difference shown: {found.n_a} and {found.n_b} valid runs, it takes {FEWEST_RUNS} a side"
     if found.holm_p is not None and found.holm_p < SIGNIFICANCE:
         return f"no difference shown: the means differ, the ranks do not (p = {p_value(found.mann_whitney_p)})"
     within = f": the ratio lies from {from_to(found.interval)}" if found.interval is not None else ""
     return f"no difference shown{within} (p {equals_p(found.holm_p)} over {family} comparisons)"
+
+
+def _judgement(found: PairComparison, direction: Direction | None) -> str:
+    if isinstance(direction, Nearest):
+        to = number(direction.to)
+        if found.better is None:
+            return f", and which is nearer to {to} is not shown"
+        return f", better: nearer to {to}" if found.better == found.a else f", worse: farther from {to}"
+    return "" if found.better is None else ", better" if found.better == found.a else ", worse"
 
 
 def equals_p(p: float | None) -> str:

@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from benchmarks.analysis.expectations import ExpectationResult
+from benchmarks.record.better import Direction, place
 from benchmarks.record.flags import Flag, Severity, exclusion
 from benchmarks.record.run_data import RunResult
-from benchmarks.run.contract import Direction
 from benchmarks.statistics import Interval
 
 
@@ -147,7 +148,7 @@ class ScenarioAnalysis:
     summary: Mapping[str, str]
     """The measures that a person sees first, each with its heading."""
     better: Mapping[str, Direction]
-    """For the measures where one direction is better, which."""
+    """For the measures of which one can say it, which values are better."""
     variants: Mapping[str, VariantAnalysis]
     """In the order in which they were entered; only those that have runs."""
     comparisons: tuple[PairComparison, ...]
@@ -158,16 +159,18 @@ class ScenarioAnalysis:
     """How many tests the correction of ``comparisons`` took account of."""
     compared_measures: tuple[str, ...]
     """Headline first, then those of the summary; without shares of the control's mean of another of them."""
+    expectations: tuple[ExpectationResult, ...] = ()
+    """Measures held against what another says they should be; empty where nothing was expected, or measured."""
 
     def ranked(self) -> tuple[VariantAnalysis, ...]:
         """The variants by the headline's mean, best first; those without one last."""
-        sign = 1 if self.better.get(self.headline) == "lower" else -1
+        direction = self.better.get(self.headline, "higher")
 
-        def place(variant: VariantAnalysis) -> tuple[bool, float]:
+        def rank(variant: VariantAnalysis) -> tuple[bool, float]:
             mean = variant.measures[self.headline].mean
-            return mean is None, 0.0 if mean is None else sign * mean
+            return mean is None, 0.0 if mean is None else place(direction, mean)
 
-        return tuple(sorted(self.variants.values(), key=place))
+        return tuple(sorted(self.variants.values(), key=rank))
 
     def comparison(self, measure: str, a: str, b: str) -> PairComparison | None:
         """The comparison of two variants, in whichever order they are stored; None if there is none."""

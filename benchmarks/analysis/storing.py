@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.analysis.expectations import ExpectationResult
 from benchmarks.analysis.model import (
     Analysis,
     MeasureDescription,
@@ -15,6 +16,7 @@ from benchmarks.analysis.model import (
     TargetResult,
     VariantAnalysis,
 )
+from benchmarks.record.better import all_written
 from benchmarks.results.documents import FORMAT_VERSION, to_json, validate
 from benchmarks.results.files import write_text
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, SIGNIFICANCE, Interval
@@ -97,12 +99,13 @@ def _scenario(scenario: ScenarioAnalysis) -> dict[str, Any]:
         "question": scenario.question,
         "headline": scenario.headline,
         "summary": dict(scenario.summary),
-        "better": dict(scenario.better),
+        "better": all_written(scenario.better),
         "compared_measures": list(scenario.compared_measures),
         "family_size": scenario.family_size,
         "ranking": [variant.name for variant in scenario.ranked()],
         "variants": {name: _variant(variant) for name, variant in scenario.variants.items()},
         "comparisons": [_comparison(found) for found in scenario.comparisons],
+        **({"expectations": [_expectation(found) for found in scenario.expectations]} if scenario.expectations else {}),
     }
 
 
@@ -134,6 +137,21 @@ def _description(measure: MeasureDescription) -> dict[str, Any]:
 def _comparison(found: PairComparison) -> dict[str, Any]:
     values = dataclasses.asdict(found) | _ends("ratio", found.interval)
     return {name: values[name] for name in _COMPARED}
+
+
+def _expectation(found: ExpectationResult) -> dict[str, Any]:
+    return {
+        "measure": found.measure,
+        "expected": found.expected,
+        "variant": found.variant,
+        "n": found.n,
+        "ratio": found.ratio,
+        **_ends("ratio", found.interval),
+        "least": found.least,
+        "greatest": found.greatest,
+        "judgement": found.judgement.value,
+        "text": found.text,
+    }
 
 
 def _target(result: TargetResult) -> dict[str, Any]:

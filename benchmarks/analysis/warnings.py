@@ -4,7 +4,6 @@ Rules with a test (drift, clusters) are corrected by Holm over all of them in on
 that a quiet scenario is quiet.
 """
 
-import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from benchmarks.analysis.comparison import equals_p
 from benchmarks.analysis.diagnostics import clusters, drift, outliers
 from benchmarks.analysis.model import MeasureDescription, NamedWarning, VariantAnalysis
 from benchmarks.record.enough import group_flags
-from benchmarks.record.flags import CV_HIGH, Flag, Severity
+from benchmarks.record.flags import CV_HIGH, Flag, FlagKind, Severity
 from benchmarks.record.run_data import RunResult
 from benchmarks.statistics import NARROW_ENOUGH, SIGNIFICANCE, holm
 from benchmarks.words import number
@@ -23,62 +22,8 @@ SMALLEST_CHANGE = 2 * NARROW_ENOUGH
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
-    severity: Severity
-    explanation: str
-    advice: str
-
-
-class WarningCode(enum.Enum):
-    """Every warning that an analysis adds to the flags of the runs."""
-
-    SET_INCOMPLETE = _Meaning(
-        Severity.WARNING,
-        "the result set is {state}: {made} runs of at least {planned} are there",
-        "Complete it with: just benchmark-resume {path}",
-    )
-    NOTHING_RUN = _Meaning(Severity.WARNING, "not one run of this scenario is there", "Complete the result set, or run it anew.")
-    VARIANT_NOT_RUN = _Meaning(
-        Severity.WARNING, "it was entered and has no run here", "Complete the result set, or see why it was given up."
-    )
-    NO_VALID_RUN = _Meaning(
-        Severity.WARNING,
-        "none of its {made} runs is valid: it has no figures here and enters no comparison",
-        "Put right what the flags of its runs say, and run it again.",
-    )
-    RUN_INVALID = _Meaning(
-        Severity.INVALID, "the run is marked invalid and does not say why", "Leave it out, and see which program wrote it."
-    )
-    SETTINGS_DIFFER = _Meaning(
-        Severity.WARNING,
-        "its runs were not made alike: {what} changed from run {first} to run {second}",
-        "Compare only runs made alike: run it again in one go.",
-    )
-    NO_CONTROL = _Meaning(
-        Severity.NOTE,
-        "{reason}: nothing can be given as a share of the control",
-        "Enter the control among the variants, and see that its runs are valid.",
-    )
-    OUTLIER = _Meaning(
-        Severity.WARNING,
-        "{measure}: {value} where the median of {n} runs is {median}",
-        "Look at this run's load, steal and log; a disturbed run may be made again, an unexplained one belongs to the result.",
-    )
-    DRIFT = _Meaning(
-        Severity.WARNING,
-        "{measure}: {direction} by {change:.0%} from the first to the last of {n} runs (Mann-Kendall, p {p})",
-        "Look for what builds up from run to run: heat and clock frequency, memory, files, keys left in Redis.",
-    )
-    BIMODAL = _Meaning(
-        Severity.WARNING,
-        "{measure}: the runs fall into two clusters, {low_n} about {low} and {high_n} about {high} (Engelman-Hartigan, p {p})",
-        "Its mean describes neither: look for what differs, as placement on cores, another program, a worker that started badly.",
-    )
-
-    @property
-    def code(self) -> str:
-        """As it stands in files: ``set-incomplete``."""
-        return self.name.lower().replace("_", "-")
+class WarningKind(FlagKind):
+    """A flag that no run has, but the analysis of all runs raises. ``advice`` is a template as well."""
 
     def warning(
         self,
@@ -90,18 +35,102 @@ class WarningCode(enum.Enum):
         **values: Any,
     ) -> NamedWarning:
         """A warning with its text filled in. Raises KeyError for a value that the text lacks."""
-        meaning: _Meaning = self.value
         return NamedWarning(
             code=self.code,
-            severity=meaning.severity,
-            text=meaning.explanation.format(measure=measure, **values),
-            advice=meaning.advice.format(**values),
+            severity=self.severity,
+            text=self.explanation.format(measure=measure, **values),
+            advice=self.advice.format(**values),
             scenario=scenario,
             variant=variant,
             run=None if run is None else run.run,
             repetition=None if run is None else run.repetition,
             measure=measure,
         )
+
+
+SET_INCOMPLETE = WarningKind(
+    "set-incomplete",
+    Severity.WARNING,
+    "the result set is {state}: {made} runs of at least {planned} are there",
+    "Complete it with: just benchmark-resume {path}",
+)
+
+NOTHING_RUN = WarningKind(
+    "nothing-run",
+    Severity.WARNING,
+    "not one run of this scenario is there",
+    "Complete the result set, or run it anew.",
+)
+
+VARIANT_NOT_RUN = WarningKind(
+    "variant-not-run",
+    Severity.WARNING,
+    "it was entered and has no run here",
+    "Complete the result set, or see why it was given up.",
+)
+
+NO_VALID_RUN = WarningKind(
+    "no-valid-run",
+    Severity.WARNING,
+    "none of its {made} runs is valid: it has no figures here and enters no comparison",
+    "Put right what the flags of its runs say, and run it again.",
+)
+
+RUN_INVALID = WarningKind(
+    "run-invalid",
+    Severity.INVALID,
+    "the run is marked invalid and does not say why",
+    "Leave it out, and see which program wrote it.",
+)
+
+SETTINGS_DIFFER = WarningKind(
+    "settings-differ",
+    Severity.WARNING,
+    "its runs were not made alike: {what} changed from run {first} to run {second}",
+    "Compare only runs made alike: run it again in one go.",
+)
+
+NO_CONTROL = WarningKind(
+    "no-control",
+    Severity.NOTE,
+    "{reason}: nothing can be given as a share of the control",
+    "Enter the control among the variants, and see that its runs are valid.",
+)
+
+OUTLIER = WarningKind(
+    "outlier",
+    Severity.WARNING,
+    "{measure}: {value} where the median of {n} runs is {median}",
+    "Look at this run's load, steal and log; a disturbed run may be made again, an unexplained one belongs to the result.",
+)
+
+DRIFT = WarningKind(
+    "drift",
+    Severity.WARNING,
+    "{measure}: {direction} by {change:.0%} from the first to the last of {n} runs (Mann-Kendall, p {p})",
+    "Look for what builds up from run to run: heat and clock frequency, memory, files, keys left in Redis.",
+)
+
+BIMODAL = WarningKind(
+    "bimodal",
+    Severity.WARNING,
+    "{measure}: the runs fall into two clusters, {low_n} about {low} and {high_n} about {high} (Engelman-Hartigan, p {p})",
+    "Its mean describes neither: look for what differs, as placement on cores, another program, a worker that started badly.",
+)
+
+FLAGS = (
+    SET_INCOMPLETE,
+    NOTHING_RUN,
+    VARIANT_NOT_RUN,
+    NO_VALID_RUN,
+    RUN_INVALID,
+    SETTINGS_DIFFER,
+    NO_CONTROL,
+    OUTLIER,
+    DRIFT,
+    BIMODAL,
+)
+"""Every warning that an analysis adds to the flags of the runs."""
 
 
 def scenario_warnings(
@@ -114,8 +143,8 @@ def scenario_warnings(
     """All warnings of a scenario: variant by variant, then what was tested over all of them. ``measures`` are those that are
     compared; ``headline`` is the one that says whether there are runs enough."""
     if not variants:
-        return (WarningCode.NOTHING_RUN.warning(scenario=scenario),)
-    found = [WarningCode.VARIANT_NOT_RUN.warning(scenario=scenario, variant=name) for name in entered if name not in variants]
+        return (NOTHING_RUN.warning(scenario=scenario),)
+    found = [VARIANT_NOT_RUN.warning(scenario=scenario, variant=name) for name in entered if name not in variants]
     for variant in variants.values():
         found += _of_variant(scenario, variant, headline, measures)
     found += _drifts(scenario, variants.values(), measures)
@@ -128,11 +157,11 @@ def _of_variant(scenario: str, variant: VariantAnalysis, headline: str, measures
         for flag in run.flags:
             yield _from_flag(flag, scenario, variant.name, run)
         if not run.valid and not any(flag.severity in (Severity.INVALID, Severity.EXCLUDED) for flag in run.flags):
-            yield WarningCode.RUN_INVALID.warning(scenario=scenario, variant=variant.name, run=run)
+            yield RUN_INVALID.warning(scenario=scenario, variant=variant.name, run=run)
     if variant.excluded is not None:
         return
     if not variant.valid_runs:
-        yield WarningCode.NO_VALID_RUN.warning(scenario=scenario, variant=variant.name, made=variant.made_runs)
+        yield NO_VALID_RUN.warning(scenario=scenario, variant=variant.name, made=variant.made_runs)
         return
     for measure in measures:
         for flag in group_flags(measure, variant.measures[measure].values):
@@ -159,7 +188,7 @@ def _outliers(scenario: str, variant: VariantAnalysis, measure: str) -> Iterator
     description = variant.measures[measure]
     runs = [run for run in variant.runs if run.valid and run.measures.get(measure) is not None]
     for position in outliers(description.values):
-        yield WarningCode.OUTLIER.warning(
+        yield OUTLIER.warning(
             scenario=scenario,
             variant=variant.name,
             run=runs[position],
@@ -174,7 +203,7 @@ def _drifts(scenario: str, variants: Iterable[VariantAnalysis], measures: Sequen
     tested = [(v, m, found) for v, m in _each(variants, measures) if (found := drift(m.values)) is not None]
     for (variant, description, found), p in zip(tested, holm([found.p for _, _, found in tested]), strict=True):
         if p < SIGNIFICANCE and found.change is not None and abs(found.change) >= SMALLEST_CHANGE:
-            yield WarningCode.DRIFT.warning(
+            yield DRIFT.warning(
                 scenario=scenario,
                 variant=variant.name,
                 measure=description.measure,
@@ -189,7 +218,7 @@ def _clusters(scenario: str, variants: Iterable[VariantAnalysis], measures: Sequ
     tested = [(v, m, found) for v, m in _each(variants, measures) if (found := clusters(m.values)) is not None]
     for (variant, description, found), p in zip(tested, holm([found.p for _, _, found in tested]), strict=True):
         if p < SIGNIFICANCE and found.high_mean - found.low_mean >= SMALLEST_CHANGE * abs(description.mean or 0):
-            yield WarningCode.BIMODAL.warning(
+            yield BIMODAL.warning(
                 scenario=scenario,
                 variant=variant.name,
                 measure=description.measure,

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.analysis.comparison import equals_p
+from benchmarks.analysis.expectations import Judgement
 from benchmarks.analysis.listing import Listed
 from benchmarks.analysis.model import (
     Analysis,
@@ -29,6 +30,7 @@ from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.words import from_to, number, p_value, plus_minus
 
 STATE_STYLES = {TargetState.MET: "green", TargetState.MISSED: "bold red", TargetState.NOT_MEASURED: "dim"}
+JUDGEMENT_STYLES = {Judgement.AS_EXPECTED: "green", Judgement.OFF: "yellow", Judgement.NOT_DECIDED: "dim"}
 ORDER = list(TargetState)
 
 
@@ -50,6 +52,7 @@ def print_analysis(console: Console, analysis: Analysis) -> None:
         if scenario.variants:
             console.print(_figures(scenario))
         _print_pairs(console, scenario)
+        _print_expectations(console, scenario)
     print_warnings(console, analysis.all_warnings())
     print_targets(console, analysis.targets)
 
@@ -196,6 +199,17 @@ def _print_pairs(console: Console, scenario: ScenarioAnalysis) -> None:
     console.print(clean(text, "bold"), soft_wrap=True)
     for pair in sorted(pairs, key=lambda pair: not pair.shown):
         console.print(clean(f"  {_pair(pair)}", "" if pair.shown else "dim"), soft_wrap=True)
+
+
+def _print_expectations(console: Console, scenario: ScenarioAnalysis) -> None:
+    """A line for each that was measured."""
+    for found in scenario.expectations:
+        measures = scenario.variants[found.variant].measures
+        heading = scenario.summary.get(found.measure, found.measure)
+        means = f"{number(measures[found.measure].mean)}, expected {number(measures[found.expected].mean)}"
+        line = clean(f"{found.judgement.value:<13}", JUDGEMENT_STYLES[found.judgement])
+        line.append_text(clean(f"{found.variant}, {heading}: {means}; {found.text}"))
+        console.print(line, soft_wrap=True)
 
 
 def _pair(pair: PairComparison) -> str:

@@ -91,7 +91,7 @@ def profile(
 def _show_profiles(results: ResultSet) -> None:
     from benchmarks.report.write import write_report
 
-    for file in (*sorted((results.path / PROFILES).glob("*")), write_report(results.path)[0]):
+    for file in (*sorted((results.path / PROFILES).glob("*")), write_report(results.path).files[0]):
         say(str(file))
     if any(stored.result.failure is not None for stored in results.stored_runs()):
         raise typer.Exit(INVALID)

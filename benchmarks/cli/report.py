@@ -1,8 +1,11 @@
 """The commands that show a result set: pictures and reports."""
 
+from collections.abc import Sequence
+
 import typer
 from rich.console import Console
 
+from benchmarks.cli.analysis_tables import clean
 from benchmarks.cli.choices import Result, chosen_result
 
 report_app = typer.Typer()
@@ -16,7 +19,8 @@ def visualize(result: Result = None) -> None:
     from benchmarks.report.write import write_pictures
 
     written = write_pictures(chosen_result(result))
-    console.print(f"{len(written)} pictures in [bold]{written[0].parent}[/bold]", soft_wrap=True)
+    console.print(f"{len(written.files)} pictures in [bold]{written.files[0].parent}[/bold]", soft_wrap=True)
+    _print_left_out(written.left_out)
 
 
 @report_app.command()
@@ -24,5 +28,12 @@ def report(result: Result = None) -> None:
     """Write summary_report.html, one self-contained page, and report.md, for a pull request, into a result set's folder."""
     from benchmarks.report.write import write_report
 
-    for file in write_report(chosen_result(result)):
+    written = write_report(chosen_result(result))
+    for file in written.files:
         console.print(f"[bold]{file}[/bold], {file.stat().st_size / 1e6:.1f} MB", soft_wrap=True, highlight=False)
+    _print_left_out(written.left_out)
+
+
+def _print_left_out(left_out: Sequence[str]) -> None:
+    for words in left_out:
+        console.print(clean(words, "yellow"), soft_wrap=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.analysis.model import MeasureDescription, PairComparison, ScenarioAnalysis
+from benchmarks.record.better import Direction, Nearest, place
 from benchmarks.statistics import Interval
 from benchmarks.words import from_to, number, p_value, percent
 
@@ -18,11 +19,11 @@ class Answer:
 
     scenario: ScenarioAnalysis
     measure: str
-    better: str
+    better: Direction
     best: MeasureDescription
     variant: str
     tied: tuple[str, ...]
-    """The other variants against which no difference was shown."""
+    """The other variants against which no difference was shown, or not which of the two is better."""
     tested: bool
     """Whether there were runs enough to test it against any."""
     margin: str
@@ -49,10 +50,10 @@ def _answer(scenario: ScenarioAnalysis, measure: str, control: str | None) -> An
     if not choices:
         return None
     direction = scenario.better[measure]
-    ranked = sorted(choices, key=lambda name: -means[name] if direction == "higher" else means[name])
+    ranked = sorted(choices, key=lambda name: place(direction, means[name]))
     best, others = ranked[0], ranked[1:]
     comparisons = {other: scenario.comparison(measure, best, other) for other in others}
-    tied = tuple(name for name, found in comparisons.items() if found is None or not found.shown)
+    tied = tuple(name for name, found in comparisons.items() if found is None or found.better != best)
     beaten = [name for name in others if name not in tied]
     pair = comparisons[beaten[0]] if beaten else None
     return Answer(
@@ -63,17 +64,20 @@ def _answer(scenario: ScenarioAnalysis, measure: str, control: str | None) -> An
         variant=best,
         tied=tied,
         tested=any(found is not None and found.holm_p is not None for found in comparisons.values()),
-        margin="" if pair is None else _margin(pair, best),
+        margin="" if pair is None else _margin(pair, best, direction),
         pair=pair,
-        sureness=_sureness(comparisons, tied, scenario.family_size),
+        sureness=_sureness(comparisons, tied, direction, scenario.family_size),
         sure=bool(others) and not tied,
         control=means.get(control) if control is not None and control != best else None,
     )
 
 
-def _margin(pair: PairComparison, best: str) -> str:
-    """From the ratio of the greater mean to the less, which is easier to read than its inverse."""
+def _margin(pair: PairComparison, best: str, direction: Direction) -> str:
+    """From the ratio of the greater mean to the less, which is easier to read than its inverse; by the distances where the
+    nearest value is the best."""
     other = pair.b if pair.a == best else pair.a
+    if isinstance(direction, Nearest):
+        return _nearness(pair, best, other, direction)
     ratio, interval = pair.ratio, pair.interval
     if not ratio or ratio < 0:
         return ""
@@ -92,7 +96,13 @@ def _margin(pair: PairComparison, best: str) -> str:
     return f"{percent(shares[0])} {comparative} {other}{ends}"
 
 
-def _sureness(comparisons: dict[str, PairComparison | None], tied: tuple[str, ...], tests: int) -> str:
+def _nearness(pair: PairComparison, best: str, other: str, direction: Nearest) -> str:
+    means = {pair.a: pair.mean_a, pair.b: pair.mean_b}
+    near, far = (None if (mean := means[name]) is None else place(direction, mean) for name in (best, other))
+    return f"{number(near)} from {number(direction.to)}, {other} {number(far)}"
+
+
+def _sureness(comparisons: dict[str, PairComparison | None], tied: tuple[str, ...], direction: Direction, tests: int) -> str:
     if not comparisons:
         return "nothing to compare it with"
     untested = [name for name in tied if (found := comparisons[name]) is None or found.holm_p is None]
@@ -100,7 +110,8 @@ def _sureness(comparisons: dict[str, PairComparison | None], tied: tuple[str, ..
         return "too few runs"
     if tied:
         shown = len(comparisons) - len(tied)
-        return f"no difference shown against {len(tied)} of {len(tied) + shown}"
+        difference = f"difference in nearness to {number(direction.to)}" if isinstance(direction, Nearest) else "difference"
+        return f"no {difference} shown against {len(tied)} of {len(tied) + shown}"
     highest = max(p for found in comparisons.values() if found is not None and (p := found.holm_p) is not None)
     sign = "" if highest < 0.001 else "at most "
     return f"against every other: p {sign}{p_value(highest)}, corrected for {tests} tests"

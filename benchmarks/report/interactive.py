@@ -10,8 +10,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from benchmarks.report.chart import TAIL_TICKS, Axis, Chart, HeatMap, Panel, Scale, Series, Shape
-from benchmarks.report.recorded import Floats
+from benchmarks.chart import TAIL_TICKS, Axis, Chart, Floats, HeatMap, Panel, Scale, Series, Shape
 from benchmarks.report.style import SHADE_INK, SHADES, Style
 from benchmarks.words import number
 
@@ -91,7 +90,7 @@ def _traces(series: Series, style: Style, framework: str) -> list[go.Scatter | g
     label = f", {_text(series.label)}" if series.label else ""
     common: dict[str, Any] = {"name": f"{name}{label}", "meta": meta}
     x = _numbers(series.x)
-    y: Any = [_text(str(value)) for value in series.y] if isinstance(series.y, list) else _numbers(np.asarray(series.y))
+    y: Any = _numbers(series.y) if isinstance(series.y, np.ndarray) else [_text(str(value)) for value in series.y]
     mark = (series.mark or style.mark).plotly
     line = {"color": style.colour, "dash": style.dash.plotly, "width": 2}
     match series.shape:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from benchmarks import words
+from benchmarks.analysis.expectations import ratio_words
 from benchmarks.analysis.model import (
     Analysis,
     MeasureDescription,
@@ -22,11 +23,12 @@ from benchmarks.analysis.model import (
     TargetState,
 )
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS
+from benchmarks.chart import Chart
 from benchmarks.record.flags import Severity, exclusion
-from benchmarks.report.chart import Chart
-from benchmarks.report.charts import heading
 from benchmarks.report.decision import answers
 from benchmarks.report.interactive import figures
+from benchmarks.report.own_charts import ScenarioCharts, Undrawn
+from benchmarks.report.scenario_data import heading
 from benchmarks.report.style import DASHES, Style
 from benchmarks.statistics import BOOTSTRAP
 
@@ -65,7 +67,9 @@ class ScenarioView:
     run_rows: Mapping[int, int]
     """The row of each run in the scenario's CSV."""
     charts: tuple[ChartView, ...]
-    timelines: Mapping[str, ChartView]
+    timelines: Mapping[str, tuple[ChartView, ...]]
+    """The charts that are of one variant alone, by its name."""
+    undrawn: tuple[Undrawn, ...]
     warnings: tuple[WarningGroup, ...]
 
     def link(self, variant: str, measure: str) -> str:
@@ -94,7 +98,7 @@ class Linked:
 
 
 def scenario_views(
-    analysis: Analysis, charts: Mapping[str, Sequence[Chart]], styles: Mapping[str, Style], linked: Linked
+    analysis: Analysis, charts: Mapping[str, ScenarioCharts], styles: Mapping[str, Style], linked: Linked
 ) -> list[ScenarioView]:
     """What the page shows of each scenario."""
     described = [(s.name, v.name, measure) for s in analysis.scenarios for v in s.variants.values() for measure in v.measures]
@@ -114,7 +118,7 @@ def scenario_views(
 
 def _scenario_view(
     scenario: ScenarioAnalysis,
-    charts: Sequence[Chart],
+    charts: ScenarioCharts,
     styles: Mapping[str, Style],
     linked: Linked,
     described_rows: Mapping[tuple[str, str], int],
@@ -123,7 +127,10 @@ def _scenario_view(
     frameworks = {name: variant.framework for name, variant in scenario.variants.items()}
     runs = sorted(run.run for variant in scenario.variants.values() for run in variant.runs)
     anchor = f"scenario-{scenario.number}"
-    views = {chart.name: _chart_view(scenario, anchor, chart, styles, frameworks, linked) for chart in charts}
+    # A chart of the scenario's own may be called as a part of its section is.
+    ids = [f"{anchor}-{chart.name}" for chart in charts.general] + [f"{anchor}-own-{chart.name}" for chart in charts.own]
+    views = [_chart_view(scenario, id_, chart, styles, frameworks, linked) for id_, chart in zip(ids, charts.all(), strict=True)]
+    alone = dict.fromkeys(view.chart.only for view in views if view.chart.only is not None)
     return ScenarioView(
         analysis=scenario,
         anchor=anchor,
@@ -131,15 +138,16 @@ def _scenario_view(
         described_rows=described_rows,
         pair_rows=pair_rows,
         run_rows={run: row for row, run in enumerate(runs, 2)},
-        charts=tuple(view for view in views.values() if view.chart.only is None),
-        timelines={view.chart.only: view for view in views.values() if view.chart.only is not None},
+        charts=tuple(view for view in views if view.chart.only is None),
+        timelines={name: tuple(view for view in views if view.chart.only == name) for name in alone},
+        undrawn=charts.undrawn,
         warnings=tuple(_grouped(scenario.warnings)),
     )
 
 
 def _chart_view(
     scenario: ScenarioAnalysis,
-    anchor: str,
+    id_: str,
     chart: Chart,
     styles: Mapping[str, Style],
     frameworks: Mapping[str, str],
@@ -147,7 +155,7 @@ def _chart_view(
 ) -> ChartView:
     documents = tuple(Markup(_script_safe(figure)) for figure in figures(chart, styles, frameworks))
     names = [f"pictures/{scenario.name}-{chart.name}.{ending}" for ending in ("svg", "png")]
-    return ChartView(chart, f"{anchor}-{chart.name}", documents, tuple(name for name in names if name in linked.pictures))
+    return ChartView(chart, id_, documents, tuple(name for name in names if name in linked.pictures))
 
 
 def _script_safe(document: str) -> str:
@@ -192,11 +200,13 @@ def render_html(analysis: Analysis, views: Sequence[ScenarioView], styles: Mappi
     )
 
 
-def render_markdown(analysis: Analysis, linked: Linked) -> str:
+def render_markdown(analysis: Analysis, views: Sequence[ScenarioView], linked: Linked) -> str:
     """The short form for a pull request."""
     environment = _environment().overlay(autoescape=False)
     return environment.get_template("report.md.j2").render(
-        **_facts(analysis, linked), warnings=list(_grouped(analysis.all_warnings()))
+        **_facts(analysis, linked),
+        warnings=list(_grouped(analysis.all_warnings())),
+        undrawn={view.analysis.name: view.undrawn for view in views},
     )
 
 
@@ -300,8 +310,10 @@ def _environment() -> jinja2.Environment:
         "number": words.number,
         "plus_minus": words.plus_minus,
         "from_to": words.from_to,
+        "ratio": ratio_words,
         "p_value": words.p_value,
         "plain": _plain,
+        "sentence": lambda words_: f"{str(words_)[:1].upper()}{str(words_)[1:]}.",
         "cell": _markdown_cell,
         "is_excluded": lambda run: exclusion(run.flags) is not None,
         "flag_codes": lambda run: ", ".join(dict.fromkeys(flag.code for flag in run.flags)),

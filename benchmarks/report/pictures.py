@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from benchmarks.report.chart import TAIL_TICKS, Axis, Chart, HeatMap, Panel, Scale, Series, Shape
+from benchmarks.chart import TAIL_TICKS, Axis, Chart, HeatMap, Panel, Scale, Series, Shape
 from benchmarks.report.style import SHADE_INK, SHADES, Style
 from benchmarks.words import number
 

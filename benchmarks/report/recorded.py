@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.chart import Floats
 from benchmarks.record.percentiles import NS_PER_MS
 from benchmarks.record.resources import BYTES_PER_MB
 from benchmarks.record.task_table import MISSING
@@ -23,7 +24,6 @@ from benchmarks.results.stored_run import StoredRun
 from tasks.events import Outcome
 from tasks.loads import NS_PER_S
 
-Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 TIMELINE_BINS = 400

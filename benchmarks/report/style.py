@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.chart import Mark
+
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """The colours of Okabe and Ito ("Color Universal Design", 2008) that can be told apart with any colour vision; without black and
 yellow, which are lost on a dark and on a white page."""
@@ -11,14 +13,6 @@ yellow, which are lost on a dark and on a white page."""
 SHADES = ("#f7f9fb", "#bcd9ee", "#62aadb")
 """From the worst to the best; light enough for dark words."""
 SHADE_INK = "#15181b"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One mark in the words of both chart libraries."""
-
-    matplotlib: str
-    plotly: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,24 @@
 """Pictures and reports into a result set's folder: each file is written beside its place and renamed when it is whole."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.analysis.analyse import analyse_set
 from benchmarks.analysis.model import Analysis
 from benchmarks.analysis.storing import store
 from benchmarks.analysis.targets import read_targets
-from benchmarks.report.chart import Chart
-from benchmarks.report.charts import charts_of, scenario_data
+from benchmarks.report.charts import charts_of
+from benchmarks.report.own_charts import ScenarioCharts, chart_data, with_own
 from benchmarks.report.page import Linked, render_html, render_markdown, scenario_views
 from benchmarks.report.pictures import draw
 from benchmarks.report.recorded import RunCurves, reduce_run
+from benchmarks.report.scenario_data import scenario_data
 from benchmarks.report.style import Style, styles
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.result_set import ResultSet
+from benchmarks.run.contract import Scenario
+from benchmarks.scenarios import all_scenarios
 
 PICTURES = "pictures"
 PAGE = "summary_report.html"
@@ -22,16 +26,26 @@ MARKDOWN = "report.md"
 """The files' names within the result set."""
 
 
-def write_pictures(path: Path) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written, and in words what was left out of it: charts of a scenario's own that could not be drawn."""
+
+    files: list[Path]
+    left_out: tuple[str, ...]
+
+
+def write_pictures(path: Path, scenarios: Mapping[str, Scenario] | None = None) -> Written:
     """Draw every chart of the result set into its folder ``pictures``: ``SCENARIO-CHART.svg`` and ``.png``. Pictures that an
-    earlier version left there go. Raises ResultSetError for what is no result set, or holds no valid run; OSError where nothing
+    earlier version left there go. ``scenarios`` by name are asked for charts of their own; those of this version if not given.
+    Raises ResultSetError for what is no result set, or holds no valid run; OSError where nothing
     can be written."""
     results, analysis = _read(path)
     look = _styles(analysis)
     titles = {scenario.name: scenario.title for scenario in analysis.scenarios}
     written: list[Path] = []
-    for scenario, charts in _charts(results, analysis).items():
-        for chart in charts:
+    found = _charts(results, analysis, look, all_scenarios() if scenarios is None else scenarios)
+    for scenario, charts in found.items():
+        for chart in charts.all():
             for ending, content in draw(chart, titles[scenario], look).items():
                 written.append(_write(results.path, f"{PICTURES}/{scenario}-{chart.name}.{ending}", content))
     if not written:
@@ -39,23 +53,25 @@ def write_pictures(path: Path) -> list[Path]:
     for left in (results.path / PICTURES).iterdir():
         if left not in written:
             left.unlink()
-    return written
+    return Written(written, _left_out(found))
 
 
-def write_report(path: Path) -> list[Path]:
-    """Write ``summary_report.html`` and ``report.md``, and the tables that they link to. Raises ResultSetError for what is no
-    result set, or holds no run; OSError where nothing
-    can be written."""
+def write_report(path: Path, scenarios: Mapping[str, Scenario] | None = None) -> Written:
+    """Write ``summary_report.html`` and ``report.md``, and the tables that they link to. ``scenarios`` as for
+    :func:`write_pictures`. Raises ResultSetError for what is no result set, or holds no run; OSError where nothing can be
+    written."""
     results, analysis = _read(path)
     if not all((results.path / f"{name}.csv").is_file() for name in results.manifest()["scenarios"]):
         results.write_tables()
-    look, charts, linked = _styles(analysis), _charts(results, analysis), _linked(results.path)
+    look, linked = _styles(analysis), _linked(results.path)
+    charts = _charts(results, analysis, look, all_scenarios() if scenarios is None else scenarios)
     store(analysis)
     views = scenario_views(analysis, charts, look, linked)
-    return [
+    files = [
         _write(results.path, PAGE, render_html(analysis, views, look, linked).encode()),
-        _write(results.path, MARKDOWN, render_markdown(analysis, linked).encode()),
+        _write(results.path, MARKDOWN, render_markdown(analysis, views, linked).encode()),
     ]
+    return Written(files, _left_out(charts))
 
 
 def _read(path: Path) -> tuple[ResultSet, Analysis]:
@@ -69,7 +85,9 @@ def _styles(analysis: Analysis) -> dict[str, Style]:
     return styles({v.name: v.framework for scenario in analysis.scenarios for v in scenario.variants.values()})
 
 
-def _charts(results: ResultSet, analysis: Analysis) -> Mapping[str, list[Chart]]:
+def _charts(
+    results: ResultSet, analysis: Analysis, look: Mapping[str, Style], scenarios: Mapping[str, Scenario]
+) -> Mapping[str, ScenarioCharts]:
     """By scenario; one run's raw data is read at a time."""
     charts = {}
     for scenario in analysis.scenarios:
@@ -77,8 +95,15 @@ def _charts(results: ResultSet, analysis: Analysis) -> Mapping[str, list[Chart]]
         for stored in results.stored_runs():
             if stored.result.scenario == scenario.name and stored.result.valid:
                 curves.setdefault(stored.result.variant, []).append(reduce_run(stored))
-        charts[scenario.name] = charts_of(scenario_data(analysis, scenario, curves))
+        general = charts_of(scenario_data(analysis, scenario, curves))
+        data = chart_data(scenario, analysis.control, results.stored_runs())
+        frameworks = {name: variant.framework for name, variant in scenario.variants.items()}
+        charts[scenario.name] = with_own(general, scenarios.get(scenario.name), data, look, frameworks)
     return charts
+
+
+def _left_out(charts: Mapping[str, ScenarioCharts]) -> tuple[str, ...]:
+    return tuple(f"{name}: {undrawn}" for name, found in charts.items() for undrawn in found.undrawn)
 
 
 def _linked(folder: Path) -> Linked:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.record.better import Direction, all_written
 
 
 class Described(Protocol):
@@ -53,8 +54,13 @@ class Described(Protocol):
         ...
 
     @property
-    def better(self) -> Mapping[str, str]:
+    def better(self) -> Mapping[str, Direction]:
         """Which way measures are better."""
+        ...
+
+    @property
+    def expected(self) -> Mapping[str, str]:
+        """Measures that are expected to have the value of another."""
         ...
 
 
@@ -97,7 +103,8 @@ def describe_scenario(scenario: Described) -> dict[str, Any]:
         "summary": dict(scenario.summary),
         "columns": dict(scenario.columns),
         "shares": dict(scenario.shares),
-        "better": dict(scenario.better),
+        "better": all_written(scenario.better),
+        "expected": dict(scenario.expected),
     }
 
 

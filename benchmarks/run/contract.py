@@ -6,19 +6,19 @@ A scenario declares what is offered and what is measured, and nothing of how run
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pandas as pd
 
+from benchmarks.chart import Chart
 from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
+from benchmarks.record.better import Direction as Direction  # noqa: PLC0414 - scenarios take it from here
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.results.chart_data import ChartData
 from benchmarks.run.nodes.client import NodeClient
 from tasks.contract import Variant
 from tasks.loads import Load, Tasks
-
-Direction = Literal["higher", "lower"]
-"""Which way a measure is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,15 @@ class Scenario(Protocol):
 
     @property
     def better(self) -> Mapping[str, Direction]:
-        """For each measure of which one can say so, whether more or less of it is better. Counts, sizes and readings of the host
-        are left out: nothing is better or worse about them."""
+        """For each measure of which one can say so, which values are better: the higher, the lower, or the nearest to one
+        (:func:`benchmarks.record.better.nearest`). Counts, sizes and readings of the host are left out: nothing is better or
+        worse about them."""
+        ...
+
+    @property
+    def expected(self) -> Mapping[str, str]:
+        """The measures that are expected to have the value of another: measure -> that other. An analysis says for each variant
+        whether they have it, within 5 %."""
         ...
 
     @property
@@ -153,4 +160,11 @@ class Scenario(Protocol):
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """What this scenario must say of a run beyond :func:`benchmarks.record.validity.run_flags`."""
+        ...
+
+    def charts(self, data: ChartData) -> Sequence[Chart]:
+        """Pictures of its own, beside those that every scenario gets, from what a stored set holds of it.
+
+        The set may be older than this version and lack a measure or a reading: then there is no picture of it. No other picture
+        of the scenario has the same name, which is of small letters, digits and hyphens."""
         ...

@@ -2,12 +2,15 @@
 
 from collections.abc import Generator, Mapping, Sequence
 
+from benchmarks.chart import Chart
 from benchmarks.plan.sizes import Sizes, is_seed, require_positive
+from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, RunContext, RunData
 from benchmarks.record.shared import HIGHER_IS_BETTER, LOWER_IS_BETTER, SHARED_COLUMNS, shared_measures
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
-from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.results.chart_data import ChartData
+from benchmarks.run.contract import Look, PhasePlan
 from tasks.contract import Variant
 
 
@@ -35,6 +38,7 @@ class ScenarioDefaults:
     own_better: Mapping[str, Direction] = {}
     """Which way measures of the scenario's own are better."""
     shares: Mapping[str, str] = {}
+    expected: Mapping[str, str] = {}
     facts: Sequence[str] = ()
     own_flags: Sequence[FlagKind] = ()
 
@@ -75,4 +79,8 @@ class ScenarioDefaults:
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """Nothing beyond what holds for every run."""
+        return ()
+
+    def charts(self, data: ChartData) -> Sequence[Chart]:
+        """None beside those that every scenario gets."""
         return ()

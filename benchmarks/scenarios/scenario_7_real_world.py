@@ -194,6 +194,7 @@ class RealWorld(ScenarioDefaults):
         "memory_mb": "PSS MB",
     }
     better: Mapping[str, Direction] = _BETTER
+    expected: Mapping[str, str] = {"retry_delay_p50_ms": "retry_delay_asked_ms"}
     own_flags: Sequence[FlagKind] = (
         BOOKS_UNBALANCED,
         CHAIN_OUT_OF_ORDER,

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.analysis.comparison import Contest, compare_family, compare_pairs, compared_measures, equals_p
 from benchmarks.analysis.model import PairComparison
-from benchmarks.run.contract import Direction
+from benchmarks.record.better import Direction, nearest
 from benchmarks.statistics import compare, holm, ratio_interval
 
 FAST = [200.0, 202.0, 198.0, 201.0, 199.0, 200.5]
@@ -54,6 +54,26 @@ def test_a_difference_in_words() -> None:
     assert pair(SLOW, FAST).verdict == "a is 50 % lower than b, worse (large effect)"
     assert pair([value * 0.6 for value in FAST], SLOW, "lower").verdict == "a is 20 % higher than b, worse (large effect)"
     assert pair(FAST, SLOW, None).verdict == "a is 2 times b (large effect)"
+
+
+def test_the_nearer_one_is_better() -> None:
+    low, near, high = ([centre * value for value in ALIKE] for centre in (0.5, 0.9, 1.3))
+    assert pair(near, low, nearest(100)).better == "a"
+    assert pair(low, near, nearest(100)).better == "b"
+    assert pair(near, high, nearest(100)).better == "a"
+    assert pair(near, low, nearest(0)).better == "b"
+    assert pair(near, ALIKE, nearest(100)).verdict == "a is 10 % lower than b, worse: farther from 100 (large effect)"
+    assert pair(near, high, nearest(100)).verdict == "a is 30.8 % lower than b, better: nearer to 100 (large effect)"
+
+
+def test_what_differs_may_still_be_as_near_from_the_other_side() -> None:
+    below, above = [0.9 * value for value in ALIKE], [1.1 * value for value in ALIKE]
+    found = pair(below, above, nearest(100))
+    assert found.shown
+    assert found.better is None
+    assert found.verdict.endswith("lower than b, and which is nearer to 100 is not shown (large effect)")
+    assert pair([4.0] * 4, [6.0] * 4, nearest(5)).better is None
+    assert pair([4.0] * 4, [5.5] * 4, nearest(5)).better == "b"
 
 
 def test_no_difference_in_words() -> None:

@@ -221,6 +221,51 @@ def test_an_older_set_without_directions_names_no_better_one(golden: Callable[[G
     assert all(c.better is None for c in analysis.scenarios[0].comparisons)
 
 
+def nearest_to_swift(golden: Callable[[Golden], Path], folder: Path) -> Path:
+    """The good set, with a headline that is the better the nearer to what swift has."""
+    mean = analyse(golden("good")).scenarios[0].variants["swift"].measures["drain_per_s"].mean
+
+    def nearest(document: dict[str, Any]) -> None:
+        document["scenarios"][NAME]["better"]["drain_per_s"] = f"nearest({mean})"
+
+    return change_manifest(shutil.copytree(golden("good"), folder), nearest)
+
+
+def test_where_the_nearest_is_best_it_stands_first_and_is_stored_as_it_was(
+    golden: Callable[[Golden], Path], tmp_path: Path
+) -> None:
+    analysis = analyse(nearest_to_swift(golden, tmp_path / "set"))
+    (scenario,) = analysis.scenarios
+    assert scenario.ranked()[0].name == "swift"
+    pair = scenario.comparison("drain_per_s", "swift", "steady")
+    assert pair is not None
+    assert (pair.shown, pair.better) == (True, "swift")
+    store(analysis)
+    document = json.loads((analysis.path / DOCUMENT).read_text(encoding="utf-8"))
+    assert document["scenarios"][0]["better"]["drain_per_s"] == analysis.manifest["scenarios"][NAME]["better"]["drain_per_s"]
+    assert document["scenarios"][0]["ranking"][0] == "swift"
+
+
+def test_two_sets_are_compared_by_which_is_nearer(golden: Callable[[Golden], Path], tmp_path: Path) -> None:
+    before = nearest_to_swift(golden, tmp_path / "before")
+
+    def slower(document: dict[str, Any]) -> None:
+        document["measures"]["drain_per_s"] *= 0.8
+
+    found = compare_sets(before, change_runs(shutil.copytree(before, tmp_path / "after"), slower))
+    verdicts = {c.variant: c.comparison.verdict for c in found.changes if c.comparison.measure == "drain_per_s"}
+    assert "lower than A, worse: farther from" in verdicts["swift"]
+    assert "lower than A, better: nearer to" in verdicts["bare"]
+
+
+def test_a_direction_that_there_is_not_is_refused(golden: Callable[[Golden], Path], tmp_path: Path) -> None:
+    def unknown(document: dict[str, Any]) -> None:
+        document["scenarios"][NAME]["better"]["drain_per_s"] = "nearest(red)"
+
+    with pytest.raises(ResultSetError, match="better"):
+        analyse(change_manifest(shutil.copytree(golden("good"), tmp_path / "set"), unknown))
+
+
 def test_runs_made_differently_are_warned_of(golden: Callable[[Golden], Path], tmp_path: Path) -> None:
     def upgraded(document: dict[str, Any]) -> None:
         if document["variant"] == "swift" and document["repetition"] > 3:

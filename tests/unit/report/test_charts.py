@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 
 from benchmarks.analysis.analyse import analyse
 from benchmarks.analysis.model import Analysis, VariantAnalysis
-from benchmarks.report.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, tail_position
-from benchmarks.report.charts import ScenarioData, charts_of, scenario_data
+from benchmarks.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape, tail_position
+from benchmarks.record.better import nearest
+from benchmarks.report.charts import charts_of
 from benchmarks.report.interactive import figures
 from benchmarks.report.pictures import draw
 from benchmarks.report.recorded import RunCurves, reduce_run
+from benchmarks.report.scenario_data import ScenarioData, scenario_data
 from benchmarks.report.style import MARKS, PALETTE, Style, styles
 from benchmarks.results.result_set import ResultSet
+from benchmarks.words import number
 from tests.golden import Golden, unpack
 
 VARIANTS = {"swift-b": "swift", "swift-a": "swift", "bare": "bare"}
@@ -142,6 +145,21 @@ def test_shades_go_from_the_worst_to_the_best_whichever_way_is_better(good: Scen
         best = means.argmax() if good.analysis.better[measure] == "higher" else means.argmin()
         assert heat_map.shades[best, column] == 1
         assert np.nanmin(heat_map.shades[:, column]) in (0, 1)
+
+
+def test_the_nearest_has_the_best_shade_where_the_nearest_is_best(good: ScenarioData) -> None:
+    measure = "p50"
+    to = good.analysis.variants["swift"].measures[measure].mean
+    assert to is not None
+    data = replace(good, analysis=replace(good.analysis, better={**good.analysis.better, measure: nearest(to)}))
+    chart = next(chart for chart in charts_of(data) if chart.name == "heat-map")
+    heat_map, heading = chart.heat_map, good.analysis.summary[measure]
+    assert heat_map is not None
+    column = heat_map.shades[:, heat_map.columns.index(heading)]
+    distances = [abs((good.analysis.variants[name].measures[measure].mean or 0) - to) for name in heat_map.variants]
+    assert column[heat_map.variants.index("swift")] == 1
+    assert column.argsort().tolist() == np.argsort(distances)[::-1].tolist()
+    assert f"By distance, the nearer the better: {heading} (to {number(to)})." in chart.caption
 
 
 @given(st.dictionaries(st.text("abc-", min_size=1, max_size=6), st.sampled_from(["p", "q", "r", "s"]), min_size=1, max_size=7))

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.analysis.analyse import analyse
+from benchmarks.analysis.analyse import analyse, describe_measures
+from benchmarks.analysis.comparison import compare_pairs
 from benchmarks.analysis.model import PairComparison, ScenarioAnalysis
+from benchmarks.record.better import nearest
 from benchmarks.report.decision import Answer, answers
 from benchmarks.statistics import Interval
 from tests.golden import unpack
@@ -52,6 +54,35 @@ def test_those_without_a_shown_difference_are_tied(good: ScenarioAnalysis) -> No
 def test_a_single_run_decides_nothing(tmp_path: Path) -> None:
     scenario = analyse(unpack("single", tmp_path)).scenarios[0]
     assert all(not answer.sure for answer in answers(scenario, None))
+
+
+def valued(good: ScenarioAnalysis, measure: str, to: float, means: dict[str, float]) -> ScenarioAnalysis:
+    """The measure is best nearest to ``to``, and the variants have these means, each run within a thousandth of them."""
+    spread = (0.999, 1.001, 1.0, 0.9995, 1.0005, 1.0)
+    values = {name: [mean * part for part in spread] for name, mean in means.items()}
+    comparisons, family = compare_pairs({measure: values}, {measure: nearest(to)})
+    variants = {
+        name: replace(good.variants[name], measures={**good.variants[name].measures, **describe_measures({measure: found})})
+        for name, found in values.items()
+    }
+    better = {**good.better, measure: nearest(to)}
+    return replace(good, variants=variants, better=better, comparisons=comparisons, family_size=family)
+
+
+def test_the_best_is_nearest_where_the_nearest_is_best(good: ScenarioAnalysis) -> None:
+    scenario = valued(good, good.headline, 100, {"swift": 70, "steady": 110, "swift-twin": 160})
+    assert [variant.name for variant in scenario.ranked()] == ["steady", "swift", "swift-twin"]
+    answer = answer_of(scenario, good.headline)
+    assert (answer.variant, answer.tied, answer.sure) == ("steady", (), True)
+    assert answer.margin == "10 from 100, swift 30"
+
+
+def test_those_that_are_as_near_from_the_other_side_are_tied(good: ScenarioAnalysis) -> None:
+    answer = answer_of(valued(good, good.headline, 100, {"swift": 90, "steady": 110, "swift-twin": 160}), good.headline)
+    assert {answer.variant, *answer.tied} == {"swift", "steady"}
+    assert answer.margin == "10 from 100, swift-twin 60"
+    assert answer.sureness == "no difference in nearness to 100 shown against 1 of 2"
+    assert not answer.sure
 
 
 def pair(good: ScenarioAnalysis, measure: str, ratio: float, low: float, high: float, *, swapped: bool) -> ScenarioAnalysis:

@@ -17,6 +17,7 @@ from benchmarks.report.write import MARKDOWN, PAGE, write_pictures, write_report
 from benchmarks.results.documents import ResultSetError
 from benchmarks.words import number
 from tests.golden import unpack
+from tests.unit.analysis.test_expectations import expecting
 
 LIMIT_BYTES = 15_000_000
 VOID = {"meta", "link", "input", "br", "img", "circle", "rect", "path", "line"}
@@ -189,6 +190,16 @@ def test_a_set_with_invalid_runs_says_which_and_leaves_them_out(tmp_path: Path) 
     assert "**interrupted: not complete**" in (folder / MARKDOWN).read_text(encoding="utf-8")
 
 
+def test_a_variant_that_cannot_do_it_is_shown_with_the_reason(tmp_path: Path) -> None:
+    folder = unpack("good", tmp_path)
+    for run in (folder / "runs").glob("*_swift-twin_*/run.json"):
+        flags = [UNSUPPORTED.flag(reason="it has no chains").as_data()]
+        change_json(run, valid=False, flags=flags, measures=dict.fromkeys(json.loads(run.read_text())["measures"]))
+    write_report(folder)
+    assert "it has no chains" in parsed(folder).text
+    assert "| swift-twin | unsupported |" in (folder / MARKDOWN).read_text(encoding="utf-8")
+
+
 def test_a_set_with_a_single_run_makes_sense(single: Path) -> None:
     write_report(single)
     page = parsed(single)
@@ -222,6 +233,26 @@ def test_a_result_set_older_than_directions_still_has_a_report(single: Path) -> 
     change_json(single / "manifest.json", **manifest)
     write_report(single)
     assert "scenario-1-throughput" in parsed(single).ids
+
+
+def test_what_was_expected_is_listed_and_drawn(tmp_path: Path) -> None:
+    folder = expecting(tmp_path)
+    write_pictures(folder)
+    write_report(folder)
+    page = parsed(folder)
+    assert {"scenario-1-expectations", "scenario-1-expected"} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    assert (folder / "pictures" / "scenario_1_throughput-expected.svg").is_file()
+    assert "pictures/scenario_1_throughput-expected.png" in {link.href for link in page.links}
+    for words in ("As expected?", "Measured and expected", "1.3 times (1.3 to 1.3)", "the interval reaches across"):
+        assert words in page.text
+    assert "was expected: **off**, 1.3 times" in (folder / MARKDOWN).read_text(encoding="utf-8")
+
+
+def test_where_nothing_was_expected_there_is_no_word_of_it(good: Path) -> None:
+    assert {"scenario-1-expectations", "scenario-1-expected"}.isdisjoint(parsed(good).ids)
+    assert "expected:" not in (good / MARKDOWN).read_text(encoding="utf-8")
+    assert not list((good / "pictures").glob("*-expected.*"))
 
 
 HOSTILE = "</script><img src=x onerror=alert(1)>{{ 7*7 }} | \\ `code` [a](javascript:alert(1)) <!--"
@@ -274,7 +305,7 @@ def test_pictures_of_an_earlier_version_go(single: Path) -> None:
     left = single / "pictures" / "scenario_1_throughput-of-old.svg"
     left.parent.mkdir()
     left.write_text("old")
-    assert left not in write_pictures(single)
+    assert left not in write_pictures(single).files
     assert not left.exists()
 
 

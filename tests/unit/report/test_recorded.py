@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.record.percentiles import NS_PER_MS
-from benchmarks.report.charts import KEPT_UP, knee_of
+from benchmarks.report.latency_charts import KEPT_UP, knee_of
 from benchmarks.report.recorded import BATCH_ROWS, LEVELS, RampCurve, RunCurves, _levels_ms, _Occupancy, reduce_run
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.result_set import ResultSet

@@ -1,14 +1,21 @@
-"""A chart as data, drawn alike as a picture (:mod:`benchmarks.report.pictures`) and in the page
-(:mod:`benchmarks.report.interactive`)."""
+"""A chart as data: who draws it need not know what it is of, and who makes it need not know how it is drawn."""
 
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from benchmarks.report.recorded import Floats
-from benchmarks.report.style import Mark
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mark in the words of both chart libraries, matplotlib and plotly."""
+
+    matplotlib: str
+    plotly: str
 
 
 class Scale(enum.StrEnum):

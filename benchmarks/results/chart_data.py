@@ -1,0 +1,37 @@
+"""What a scenario gets to draw pictures of its own from: what a stored result set holds of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.results.stored_run import StoredRun
+from benchmarks.statistics import Interval, mean_interval
+
+
+@dataclass(frozen=True, slots=True)
+class ChartData:
+    """The variants of a scenario that have a valid run, and these runs. Nothing here is of a run that does not count."""
+
+    variants: tuple[str, ...]
+    """The best headline first."""
+    control: str | None
+    """Its name. It is among the variants only if it has a valid run."""
+    measured: Mapping[str, Mapping[str, tuple[float, ...]]]
+    """For each variant and measure the values over its valid runs, in the order in which these were made."""
+    runs: Mapping[str, tuple[StoredRun, ...]]
+    """For each variant its valid runs, in that order. Their tasks, samples and readings are read from disk when asked for, which
+    raises ResultSetError where they cannot be."""
+
+    def values(self, variant: str, measure: str) -> tuple[float, ...]:
+        """Over the valid runs; empty where none has it, as in a set that is older than the measure."""
+        return self.measured.get(variant, {}).get(measure, ())
+
+    def mean(self, variant: str, measure: str) -> float | None:
+        """Over the valid runs; None where none has it."""
+        values = self.values(variant, measure)
+        return float(np.mean(values)) if values else None
+
+    def interval(self, variant: str, measure: str) -> Interval | None:
+        """The mean's 95 % interval; None for fewer than two values."""
+        return mean_interval(self.values(variant, measure))
