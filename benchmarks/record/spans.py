@@ -1,5 +1,7 @@
 """How long the tasks of a phase took together. Pure arithmetic on their times; None where none ended."""
 
+from benchmarks.arithmetic import ratio
+from benchmarks.record.run_data import PhaseData
 from benchmarks.record.task_table import MISSING, TaskTable
 from tasks.loads import NS_PER_S
 
@@ -10,6 +12,11 @@ def busy_s(tasks: TaskTable) -> float | None:
     if last_end_ns is None or len(starts_ns) == 0:
         return None
     return (last_end_ns - int(starts_ns.min())) / NS_PER_S
+
+
+def busy_rate_per_s(phase: PhaseData | None) -> float | None:
+    """Tasks ended over :func:`busy_s`, 1/s."""
+    return None if phase is None else ratio(phase.account.ended, busy_s(phase.tasks))
 
 
 def due_to_end_s(tasks: TaskTable) -> float | None:
