@@ -11,16 +11,15 @@ from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, TOO_FEW_PROCESSES
 from benchmarks.record.run_data import PhaseData, Produced, RunData
 from benchmarks.record.validity import run_flags
+from benchmarks.record.web_requests import BARE, WHOLE, answered_per_s, holds
 from benchmarks.run.contract import PhasePlan, Scenario
-from benchmarks.run.devices.web import BARE, WHOLE, WebSamples, WebStarts
+from benchmarks.run.devices.web import WebSamples, WebStarts
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_11_fastapi import (
     ENDPOINTS,
     SCENARIO,
     SERVICE_LEVEL_NOT_HELD,
     WEB_CLIENT_LIMIT,
-    answered_per_s,
-    holds,
 )
 from tasks.contract import Variant
 from tasks.loads import Burst, Load, Mix, Paced, TaskClass
