@@ -1,21 +1,21 @@
-"""What requests to a web application came to, and what it took. Pure arithmetic on the task table, in which a send is a request
-and its acknowledgement the answer, and on the readings of ``benchmarks.run.devices.web``."""
+"""What requests to a web application came to. Pure arithmetic on the task table, in which a send is a request and its
+acknowledgement the answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
-from benchmarks.record.percentiles import summarise
+from benchmarks.arithmetic import difference, ratio
+from benchmarks.record.percentiles import figures, summarise
 from benchmarks.record.rates import missed_rate
 from benchmarks.record.resources import cpu_percent
-from benchmarks.record.run_data import PhaseData, RunData
+from benchmarks.record.run_data import PhaseData
+from benchmarks.record.shared import Values
 from benchmarks.record.task_table import Ints, TaskTable
+from benchmarks.record.web_application import web_cpu_s
 from tasks.loads import NS_PER_S, Paced
 
-WEB_SAMPLES, WEB_STARTS = "web_samples", "web_starts"
-"""What the readings of the application's process tree, and of its starts, are called."""
-BARE, WHOLE = "bare", "whole"
-"""Kinds of starts: of the application without the framework, and with it."""
+REQUEST_FIGURES = ("p50", "p95", "p99", "mean")
+COMPARED_FIGURES = ("p50", "p99")
 
 
 def answer_ns(table: TaskTable) -> Ints:
@@ -23,6 +23,30 @@ def answer_ns(table: TaskTable) -> Ints:
     taken = table.acknowledged
     times_ns: Ints = table.acknowledged_ns[taken] - table.due_ns[taken]
     return times_ns
+
+
+def answer_to_finish_ns(table: TaskTable) -> Ints:
+    """From the answer to the finish of the task, of every request that was accepted and whose task ended; negative where the task
+    was faster."""
+    both = table.acknowledged & table.ended
+    after_ns: Ints = table.finished_ns[both] - table.acknowledged_ns[both]
+    return after_ns
+
+
+def request_measures(table: TaskTable, endpoints: Sequence[str]) -> Values:
+    """The times of requests to every endpoint that a phase had; an endpoint's place is the label of its tasks. All others are
+    held against the first: ``ENDPOINT_over_FIRST_p50_ms``, ``..._ratio``."""
+    first = endpoints[0]
+    values: Values = {}
+    for label, endpoint in enumerate(endpoints):
+        if not len(of_endpoint := table.of_label(label)):
+            continue
+        values |= figures(endpoint, answer_ns(of_endpoint), REQUEST_FIGURES)
+        for figure in COMPARED_FIGURES if endpoint != first else ():
+            time_ms, first_ms = values[f"{endpoint}_{figure}_ms"], values.get(f"{first}_{figure}_ms")
+            values[f"{endpoint}_over_{first}_{figure}_ms"] = difference(time_ms, first_ms)
+            values[f"{endpoint}_over_{first}_{figure}_ratio"] = ratio(time_ms, first_ms)
+    return values
 
 
 def answering_ns(table: TaskTable) -> int | None:
@@ -73,18 +97,6 @@ def web_busy_percent(phase: PhaseData) -> float | None:
     """CPU of the application over the same time: what it used before or after the requests is next to nothing."""
     cpu_s = web_cpu_s(phase)
     return None if cpu_s is None else cpu_percent(cpu_s, _producing_s(phase))
-
-
-def web_cpu_s(phase: PhaseData) -> float | None:
-    """CPU seconds of the application from the first sample of the phase to the last."""
-    samples = phase.readings.get(WEB_SAMPLES)
-    return None if samples is None or samples.empty else float(samples["cpu_s"].iloc[-1] - samples["cpu_s"].iloc[0])
-
-
-def web_samples(data: RunData) -> list[pd.DataFrame]:
-    """The samples of the application in each phase that has some."""
-    readings = (phase.readings.get(WEB_SAMPLES) for phase in data.phases.values())
-    return [samples for samples in readings if samples is not None and not samples.empty]
 
 
 def _producing_s(phase: PhaseData) -> float:

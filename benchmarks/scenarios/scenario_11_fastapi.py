@@ -5,30 +5,29 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from benchmarks.arithmetic import difference, median, ratio
+from benchmarks.arithmetic import ratio
 from benchmarks.plan.sizes import Sizes, require_positive, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, Flag, FlagKind, Severity
 from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
 from benchmarks.record.rate_search import Search, capacity_of
-from benchmarks.record.resources import BYTES_PER_MB, phase_cpu_percent, worker_memory
+from benchmarks.record.resources import phase_cpu_percent, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import Values, latency_measures
-from benchmarks.record.task_table import TaskTable
+from benchmarks.record.web_application import APPLICATION_COLUMNS, application_measures, web_cpu_s
 from benchmarks.record.web_requests import (
-    BARE,
-    WHOLE,
+    COMPARED_FIGURES,
+    REQUEST_FIGURES,
     AnsweredStep,
     answer_ns,
+    answer_to_finish_ns,
     answered_per_s,
     answering_ns,
     client_busy_percent,
     judge_answers,
+    request_measures,
     web_busy_percent,
-    web_cpu_s,
-    web_samples,
 )
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.web import WebSamples, WebStarts
@@ -77,7 +76,6 @@ _WORDS = {
     BACKGROUND: "the endpoint that hands a task to FastAPI's BackgroundTasks",
     WAIT: "the endpoint that dispatches a task and waits for its end by the framework's own results",
 }
-_FIGURES = ("p50", "p95", "p99", "mean")
 _SEARCHED = {
     "flat_out_per_s": "requests to {endpoint} answered a second, sent as fast as they are answered",
     "service_level_per_s": "highest rate tried at which {endpoint} held the service level, 1/s",
@@ -99,12 +97,12 @@ _COLUMNS: Mapping[str, str] = {
         f"{endpoint}_{figure}_ms": f"{FIGURE_WORDS[figure]} of the time from the intended send time of a request to its answer, "
         f"calm: {_WORDS[endpoint]}"
         for endpoint in ENDPOINTS
-        for figure in _FIGURES
+        for figure in REQUEST_FIGURES
     },
     **{
         f"{endpoint}_over_nothing_{figure}_{unit}": f"{figure} of {endpoint} {word} that of nothing, of the same phase"
         for endpoint in ENDPOINTS[1:]
-        for figure in ("p50", "p99")
+        for figure in COMPARED_FIGURES
         for unit, word in {"ms": "less", "ratio": "over"}.items()
     },
     "lateness_p99_ms": "99th percentile of how late the client sent a request, calm; it is part of every time above",
@@ -116,18 +114,7 @@ _COLUMNS: Mapping[str, str] = {
     "service_limit_ms": "the service level: the p99 of a request, from its intended send time, is within this",
     **{f"{endpoint}_{name}": words.format(endpoint=endpoint) for endpoint in SEARCHED for name, words in _SEARCHED.items()},
     "dispatch_service_level_ratio": "dispatch_service_level_per_s over nothing_service_level_per_s",
-    "start_count": "starts of the whole application, and as many without the framework",
-    "startup_ms": "median time from the start of the application's process to its first answer",
-    "startup_import_ms": "median time that the import of the framework's module took of that",
-    "startup_lifespan_ms": "median time that the framework's part of the lifespan took of that; none where it has none",
-    "startup_added_ms": "startup_ms less startup_bare_ms",
-    "startup_bare_ms": "median time to the first answer of the same application without the framework",
-    "startup_cpu_ms": "median CPU time of the application at its first answer: what the start costs on any machine, busy or not",
-    "startup_bare_cpu_ms": "the same without the framework",
-    "web_memory_bare_mb": "PSS of the bare application at its first answer, median, MB of 10^6 bytes",
-    "web_memory_ready_mb": "PSS of the whole application at its first answer, median",
-    "web_memory_peak_mb": "highest PSS of the application over all samples",
-    "web_threads_peak": "most threads of the application over all samples",
+    **APPLICATION_COLUMNS,
 }
 
 _SETTING = ("service_limit_ms", "lateness_p99_ms")
@@ -219,15 +206,15 @@ class FastApi(ScenarioDefaults):
         values: Values = {
             "memory_mb": worker_memory(_before_waiting(data)).peak.pss_mb,
             "service_limit_ms": data.context.sizes["limit_ms"],
-            **_web_peaks(data),
+            **application_measures(data),
         }
         if first := data.phases.get(FIRST):
             values["first_dispatch_ms"] = summarise(answer_ns(first.tasks)).max_ms
-            values |= _start_measures(first.readings.get(WebStarts.NAME))
         if calm := data.phases.get(CALM):
             values |= _calm_measures(calm)
         if waited := data.phases.get(WAITED):
-            values |= {name: value for name, value in _request_measures(waited.tasks).items() if name.startswith(WAIT)}
+            requests = request_measures(waited.tasks, ENDPOINTS)
+            values |= {name: value for name, value in requests.items() if name.startswith(WAIT)}
         if flat := data.phases.get(f"{DISPATCH}_{FLAT_OUT}"):
             values |= _flat_out_measures(flat)
         for endpoint in SEARCHED:
@@ -291,38 +278,19 @@ def _steps(data: RunData, endpoint: str) -> list[AnsweredStep]:
     return [judge_answers(phase, limit_ms) for name, phase in data.phases.items() if name.startswith(f"{endpoint}_{STEP}_")]
 
 
-def _request_measures(table: TaskTable) -> Values:
-    """The times of requests to every endpoint that a phase had."""
-    values: Values = {}
-    for label, endpoint in enumerate(ENDPOINTS):
-        if not len(of_endpoint := table.of_label(label)):
-            continue
-        values |= figures(endpoint, answer_ns(of_endpoint), _FIGURES)
-        if endpoint == NOTHING:
-            continue
-        for figure in ("p50", "p99"):
-            time_ms, nothing_ms = values[f"{endpoint}_{figure}_ms"], values.get(f"{NOTHING}_{figure}_ms")
-            values[f"{endpoint}_over_nothing_{figure}_ms"] = difference(time_ms, nothing_ms)
-            values[f"{endpoint}_over_nothing_{figure}_ratio"] = ratio(time_ms, nothing_ms)
-    return values
-
-
 def _calm_measures(calm: PhaseData) -> Values:
     table = calm.tasks
     dispatched, background = table.of_label(ENDPOINTS.index(DISPATCH)), table.of_label(ENDPOINTS.index(BACKGROUND))
     values: Values = {
-        **_request_measures(table),
+        **request_measures(table, ENDPOINTS),
         "calm_rate_per_s": table.offered_rate_per_s(),
         **figures("lateness", table.lateness_ns(), ("p99",)),
         **latency_measures(dispatched.end_to_end_ns()),
         **figures("background_task", background.end_to_end_ns(), ("p50", "p99")),
     }
-    both = dispatched.acknowledged & dispatched.ended
-    if both.any():
-        after_ns = dispatched.finished_ns[both] - dispatched.acknowledged_ns[both]
-        values |= figures("answer_to_finish", after_ns, ("p50",))
+    if len(after_ns := answer_to_finish_ns(dispatched)):
         values["finished_before_answer_share"] = float(np.mean(after_ns <= 0))
-    return values
+    return values | figures("answer_to_finish", after_ns, ("p50",))
 
 
 def _flat_out_measures(flat: PhaseData) -> Values:
@@ -350,35 +318,6 @@ def _search_measures(data: RunData, endpoint: str) -> Values:
     if best is not None:
         values |= {f"{endpoint}_service_level_per_s": best.rate_per_s, f"{endpoint}_service_level_p99_ms": best.p99_ms}
     return values
-
-
-def _start_measures(starts: pd.DataFrame | None) -> Values:
-    if starts is None or starts.empty:
-        return {}
-    whole, bare = starts[starts["kind"] == WHOLE], starts[starts["kind"] == BARE]
-    startup_ms, bare_ms = median(whole["ready_ms"]), median(bare["ready_ms"])
-    return {
-        "start_count": len(whole),
-        "startup_ms": startup_ms,
-        "startup_import_ms": median(whole["import_ms"]),
-        "startup_lifespan_ms": median(whole["lifespan_ms"]),
-        "startup_added_ms": difference(startup_ms, bare_ms),
-        "startup_bare_ms": bare_ms,
-        "startup_cpu_ms": median(whole["cpu_ms"]),
-        "startup_bare_cpu_ms": median(bare["cpu_ms"]),
-        "web_memory_bare_mb": median(bare["pss_mb"]),
-        "web_memory_ready_mb": median(whole["pss_mb"]),
-    }
-
-
-def _web_peaks(data: RunData) -> Values:
-    samples = web_samples(data)
-    if not samples:
-        return {}
-    return {
-        "web_memory_peak_mb": max(int(s["pss_bytes"].max()) for s in samples) / BYTES_PER_MB,
-        "web_threads_peak": max(int(s["threads"].max()) for s in samples),
-    }
 
 
 SCENARIO = FastApi()

@@ -11,7 +11,8 @@ from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, TOO_FEW_PROCESSES
 from benchmarks.record.run_data import PhaseData, Produced, RunData
 from benchmarks.record.validity import run_flags
-from benchmarks.record.web_requests import BARE, WHOLE, answered_per_s, holds
+from benchmarks.record.web_application import BARE, WHOLE
+from benchmarks.record.web_requests import answered_per_s, holds
 from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.run.devices.web import WebSamples, WebStarts
 from benchmarks.scenarios import all_scenarios
