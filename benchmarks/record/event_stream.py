@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from benchmarks.record.percentiles import NS_PER_US
 from benchmarks.record.run_data import PhaseData
 from benchmarks.record.task_table import MISSING, Ints, TaskTable
 from tasks.events import Streamed
@@ -14,7 +15,6 @@ RECEIPTS, EMISSIONS = "receipts", "emissions"
 """What the readings of what subscribers received, and of what the worker emitted, are called."""
 UNKNOWN = -1
 """The sequence number in the receipt of an event that names no task of the phase."""
-NS_PER_US = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
