@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from benchmarks.record.percentiles import US_PER_MS
+
 INTERPRETER_IS_UP = "site"
 """The last module that Python imports by itself before it turns to what it was told to run."""
-US_PER_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.record.task_table import Ints
 
-NS_PER_US, NS_PER_MS = 1_000, 1_000_000
+NS_PER_US, NS_PER_MS, US_PER_MS = 1_000, 1_000_000, 1_000
 _PERCENTILES = (50, 95, 99, 99.9)
 FIGURE_WORDS: Mapping[str, str] = {
     "mean": "mean",

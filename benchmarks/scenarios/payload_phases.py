@@ -1,13 +1,26 @@
-"""The phases of scenario 5: how many tasks with which payloads are offered, and how fast."""
+"""The phases of scenario 5: how many tasks with which payloads are offered, how fast, and what was left out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.plan.payloads import CHANGE_LABEL, ORDER_LABELS, Payload, order, payloads, ways_of
+from benchmarks.plan.payloads import (
+    CHANGE_LABEL,
+    ORDER_LABELS,
+    Payload,
+    default_serializer,
+    nested,
+    order,
+    payloads,
+    ways_of,
+)
 from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
-from benchmarks.record.message_samples import NOTHING, Seconds
+from benchmarks.record.message_samples import MESSAGES, NOTHING, Seconds
+from benchmarks.record.percentiles import summarise
+from benchmarks.record.run_data import RunData
 from benchmarks.run.contract import PhasePlan
 from benchmarks.run.devices.messages import Message, Messages
 from benchmarks.run.devices.orders_seen import OrdersSeen
@@ -117,3 +130,37 @@ def _worker(serializer: str, sizes: Sizes) -> WorkerWish:
     warm-up makes the database anew."""
     reset = only("model_reset", {"lines": int(sizes["order_lines"]), "seed": int(sizes["payload_seed"])})
     return WorkerWish(processes=1, slots=1, serializer=serializer, optional_packages=True, warm=reset)
+
+
+def messages_of(data: RunData) -> pd.DataFrame | None:
+    """What was read of the messages; None where a run did not come so far."""
+    stale = data.phases.get(stale_name(default_serializer(data.context.variant)))
+    return None if stale is None else stale.readings.get(MESSAGES)
+
+
+def end_to_end_ms(data: RunData, serializer: str, label: int) -> float | None:
+    """Median end to end latency of the tasks of a label at the paced rate, large or small."""
+    phases = [data.phases.get(name) for name in (paced_name(serializer), paced_large_name(serializer))]
+    tables = [phase.tasks.of_label(label) for phase in phases if phase is not None]
+    return next((summarise(table.end_to_end_ns()).p50_ms for table in tables if len(table)), None)
+
+
+def left_out(data: RunData) -> set[str]:
+    """What the sizes ask for and would have taken longer than they allow."""
+    messages, sizes, variant = messages_of(data), data.context.sizes, data.context.variant
+    if messages is None:
+        return set()
+    default, *others = variant.serializers
+    read = set(zip(messages["serializer"], messages["kind"], messages["size_bytes"], strict=True))
+    missing = {
+        f"{serializer} {payload.name}"
+        for serializer, payload in product(variant.serializers, payloads(sizes))
+        if (serializer, payload.kind, payload.size_bytes) not in read
+    }
+    through_workers = [*product([default], payloads(sizes)), *product(others if sizes["others"] else (), nested(sizes))]
+    for serializer, payload in through_workers:
+        if filled_name(serializer, payload) not in data.phases:
+            missing.add(f"{serializer} {payload.name} in a queue of its own")
+        if end_to_end_ms(data, serializer, payload.label) is None:
+            missing.add(f"{serializer} {payload.name} at a rate")
+    return missing

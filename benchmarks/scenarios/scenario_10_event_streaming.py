@@ -7,7 +7,7 @@ from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.event_stream import EMISSIONS, Emission, EventStream
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.percentiles import FIGURE_WORDS, figures
+from benchmarks.record.percentiles import FIGURE_WORDS, US_PER_MS, figures
 from benchmarks.record.resources import cpu_ms_per_task, cpu_per_1000, redis_cost
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
@@ -22,7 +22,6 @@ FEW, MANY = 1, 5
 """How many subscribers there are in the phases with some."""
 TASKS = only("noop")
 EMITTING = WorkerWish(events=True)
-US_PER_MS = 1000
 
 NO_EVENTS = FlagKind(
     "no-events",

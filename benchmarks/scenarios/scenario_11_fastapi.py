@@ -11,11 +11,12 @@ from benchmarks.plan.sizes import Sizes, require_positive, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, Flag, FlagKind, Severity
 from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
-from benchmarks.record.rate_search import Search, capacity_of
+from benchmarks.record.rate_search import Search
 from benchmarks.record.resources import phase_cpu_percent, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import Values, latency_measures
-from benchmarks.record.web_application import APPLICATION_COLUMNS, application_measures, web_cpu_s
+from benchmarks.record.web_application import APPLICATION_COLUMNS, application_measures
+from benchmarks.record.web_limits import limit_columns, limit_measures
 from benchmarks.record.web_requests import (
     COMPARED_FIGURES,
     REQUEST_FIGURES,
@@ -76,14 +77,6 @@ _WORDS = {
     BACKGROUND: "the endpoint that hands a task to FastAPI's BackgroundTasks",
     WAIT: "the endpoint that dispatches a task and waits for its end by the framework's own results",
 }
-_SEARCHED = {
-    "flat_out_per_s": "requests to {endpoint} answered a second, sent as fast as they are answered",
-    "service_level_per_s": "highest rate tried at which {endpoint} held the service level, 1/s",
-    "service_level_p99_ms": "p99 of a request to {endpoint} at that rate",
-    "web_busy_percent": "CPU of the application over the requests to {endpoint} flat out, 100 = one core",
-    "client_busy_percent": "CPU of the client over the same",
-    "web_cpu_s_per_1000": "CPU seconds of the application for 1,000 requests to {endpoint}, flat out",
-}
 
 _COLUMNS: Mapping[str, str] = {
     "task_count": "requests to dispatch, flat out",
@@ -112,7 +105,7 @@ _COLUMNS: Mapping[str, str] = {
     "background_task_p99_ms": "99th percentile of the same",
     "first_dispatch_ms": "time to answer the first request of all after the start, to dispatch: whatever connects lazily, does",
     "service_limit_ms": "the service level: the p99 of a request, from its intended send time, is within this",
-    **{f"{endpoint}_{name}": words.format(endpoint=endpoint) for endpoint in SEARCHED for name, words in _SEARCHED.items()},
+    **{name: words for endpoint in SEARCHED for name, words in limit_columns(endpoint).items()},
     "dispatch_service_level_ratio": "dispatch_service_level_per_s over nothing_service_level_per_s",
     **APPLICATION_COLUMNS,
 }
@@ -218,7 +211,8 @@ class FastApi(ScenarioDefaults):
         if flat := data.phases.get(f"{DISPATCH}_{FLAT_OUT}"):
             values |= _flat_out_measures(flat)
         for endpoint in SEARCHED:
-            values |= _search_measures(data, endpoint)
+            flat = data.phases.get(f"{endpoint}_{FLAT_OUT}")
+            values |= limit_measures(endpoint, flat, _steps(data, endpoint))
         dispatch_per_s, nothing_per_s = (values.get(f"{endpoint}_service_level_per_s") for endpoint in (DISPATCH, NOTHING))
         values["dispatch_service_level_ratio"] = ratio(dispatch_per_s, nothing_per_s)
         return values
@@ -264,13 +258,9 @@ def _search(endpoint: str, sizes: Sizes) -> Generator[PhasePlan, Look, None]:
     most_per_s = answered_per_s(flat().tasks)
     if most_per_s is None:
         return
-
-    def step(number: int, rate_per_s: float) -> PhasePlan:
-        load = Paced(rate_per_s, sizes["step_s"], "poisson", seed + number)
-        return PhasePlan(f"{endpoint}_{STEP}_{number}", tasks, load, devices=(SAMPLES,), rate_may_be_missed=True)
-
-    search = Search(LOWEST_SHARE * most_per_s, most_per_s)
-    yield from steps_tried(search, int(sizes[f"{endpoint}_steps"]), step, partial(judge_answers, limit_ms=sizes["limit_ms"]))
+    search, count = Search(LOWEST_SHARE * most_per_s, most_per_s), int(sizes[f"{endpoint}_steps"])
+    judged, name = partial(judge_answers, limit_ms=sizes["limit_ms"]), f"{endpoint}_{STEP}"
+    yield from steps_tried(search, judged, name, tasks, steps=count, step_s=sizes["step_s"], seed=seed, devices=(SAMPLES,))
 
 
 def _steps(data: RunData, endpoint: str) -> list[AnsweredStep]:
@@ -301,22 +291,6 @@ def _flat_out_measures(flat: PhaseData) -> Values:
             "throughput": answered_per_s(flat.tasks),
             "cpu_percent": phase_cpu_percent(flat),
         }
-    return values
-
-
-def _search_measures(data: RunData, endpoint: str) -> Values:
-    values: Values = {}
-    if flat := data.phases.get(f"{endpoint}_{FLAT_OUT}"):
-        cpu_s = web_cpu_s(flat)
-        values |= {
-            f"{endpoint}_flat_out_per_s": answered_per_s(flat.tasks),
-            f"{endpoint}_web_busy_percent": web_busy_percent(flat),
-            f"{endpoint}_client_busy_percent": client_busy_percent(flat),
-            f"{endpoint}_web_cpu_s_per_1000": ratio(None if cpu_s is None else 1000 * cpu_s, flat.account.acknowledged),
-        }
-    best, _ = capacity_of(_steps(data, endpoint))
-    if best is not None:
-        values |= {f"{endpoint}_service_level_per_s": best.rate_per_s, f"{endpoint}_service_level_p99_ms": best.p99_ms}
     return values
 
 

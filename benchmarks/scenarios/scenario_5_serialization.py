@@ -22,7 +22,7 @@ from benchmarks.plan.payloads import (
 from benchmarks.plan.sizes import Sizes, require_above, require_positive
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.message_samples import MESSAGES, NOTHING, message_median, message_seconds
-from benchmarks.record.percentiles import NS_PER_US, summarise
+from benchmarks.record.percentiles import NS_PER_US
 from benchmarks.record.resources import phase_cpu_percent, redis_cost
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, measured_phases
 from benchmarks.record.shared import Values, latency_measures
@@ -30,13 +30,14 @@ from benchmarks.record.stale_orders import ORDERS_SEEN, changed, stale_phases, s
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from benchmarks.scenarios.payload_phases import (
+    end_to_end_ms,
     filled_name,
     filled_phases,
+    left_out,
+    messages_of,
     messages_read,
-    paced_large_name,
     paced_name,
     paced_phases,
-    stale_name,
     stale_phase,
 )
 from tasks.contract import Variant
@@ -202,7 +203,7 @@ class Serialization(ScenarioDefaults):
 
     def own_measures(self, data: RunData) -> Measures:
         """The figures of every payload in every serializer, and of every way to hand over an order."""
-        default, messages = default_serializer(data.context.variant), _messages_of(data)
+        default, messages = default_serializer(data.context.variant), messages_of(data)
         values = _order_measures(data, messages)
         if paced := data.phases.get(paced_name(default)):
             values |= _small_payload_measures(paced)
@@ -213,19 +214,16 @@ class Serialization(ScenarioDefaults):
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """What arrived damaged, orders that were not changed in time, and what was left out."""
-        return (*_damage(data), *_unchanged(data), *_left_out(data))
-
-
-def _messages_of(data: RunData) -> pd.DataFrame | None:
-    stale = data.phases.get(stale_name(default_serializer(data.context.variant)))
-    return None if stale is None else stale.readings.get(MESSAGES)
+        missing = left_out(data)
+        note = (PAYLOADS_LEFT_OUT.flag(payloads=", ".join(sorted(missing))),) if missing else ()
+        return (*_damage(data), *_unchanged(data), *note)
 
 
 def _figure(data: RunData, messages: pd.DataFrame | None, serializer: str, payload: Payload, figure: str) -> float | None:
     if figure in ("message_bytes", "decode_us"):
         return message_median(messages, serializer, payload.kind, payload.size_bytes, figure)
     if figure == "end_to_end_ms":
-        return _end_to_end_ms(data, serializer, payload.label)
+        return end_to_end_ms(data, serializer, payload.label)
     filled = data.phases.get(filled_name(serializer, payload))
     if filled is None:
         return None
@@ -233,12 +231,6 @@ def _figure(data: RunData, messages: pd.DataFrame | None, serializer: str, paylo
     if figure == "enqueue_us":
         return median(filled.tasks.send_ns() / NS_PER_US)
     return cost.bytes_per_task if figure == "wire_bytes" else cost.memory_bytes_per_queued_task
-
-
-def _end_to_end_ms(data: RunData, serializer: str, label: int) -> float | None:
-    phases = [data.phases.get(name) for name in (paced_name(serializer), paced_large_name(serializer))]
-    tables = [phase.tasks.of_label(label) for phase in phases if phase is not None]
-    return next((summarise(table.end_to_end_ns()).p50_ms for table in tables if len(table)), None)
 
 
 def _small_payload_measures(paced: PhaseData) -> Values:
@@ -264,7 +256,7 @@ def _order_measures(data: RunData, messages: pd.DataFrame | None) -> Values:
         added[way] = difference(whole[way], message_median(messages, serializer, NOTHING, 0, "message_bytes"))
         values[f"orm_{way}_message_bytes"] = whole[way]
         values[f"orm_{way}_decode_us"] = message_median(messages, serializer, way, 0, "decode_us")
-        values[f"orm_{way}_end_to_end_ms"] = _end_to_end_ms(data, serializer, ORDER_LABELS[way])
+        values[f"orm_{way}_end_to_end_ms"] = end_to_end_ms(data, serializer, ORDER_LABELS[way])
         values[f"orm_{way}_stale_share"] = stale_share(seen, way)
     return values | {
         "orm_payload_reduction_share": _reduction(added["model"], added["dict"]),
@@ -290,28 +282,6 @@ def _unchanged(data: RunData) -> Iterator[Flag]:
         count = len(changed(phase.readings[ORDERS_SEEN]))
         if count < planned:
             yield ORDER_UNCHANGED.flag(phase=phase.record.name, changed=count, planned=planned)
-
-
-def _left_out(data: RunData) -> Iterator[Flag]:
-    """What the sizes ask for and would have taken longer than they allow."""
-    messages, sizes, variant = _messages_of(data), data.context.sizes, data.context.variant
-    if messages is None:
-        return
-    default, *others = variant.serializers
-    read = set(zip(messages["serializer"], messages["kind"], messages["size_bytes"], strict=True))
-    missing = {
-        f"{serializer} {payload.name}"
-        for serializer, payload in product(variant.serializers, payloads(sizes))
-        if (serializer, payload.kind, payload.size_bytes) not in read
-    }
-    through_workers = [*product([default], payloads(sizes)), *product(others if sizes["others"] else (), nested(sizes))]
-    for serializer, payload in through_workers:
-        if filled_name(serializer, payload) not in data.phases:
-            missing.add(f"{serializer} {payload.name} in a queue of its own")
-        if _end_to_end_ms(data, serializer, payload.label) is None:
-            missing.add(f"{serializer} {payload.name} at a rate")
-    if missing:
-        yield PAYLOADS_LEFT_OUT.flag(payloads=", ".join(sorted(missing)))
 
 
 SCENARIO = Serialization()

@@ -22,7 +22,7 @@ from tasks.loads import NS_PER_S, Paced, Prefilled, only
 
 TASKS = only("noop")
 RUNGS = (1, 2, 3, 4, 5)
-LOW = "low"
+LOW, STEP = "low", "step"
 CEILING = 1.25
 """How far above the drain rate of the longest backlog the search for the capacity reaches."""
 
@@ -155,13 +155,9 @@ class Scalability(ScenarioDefaults):
         limit_ms = _limit_ms(low(), sizes)
         drain_per_s = None if longest is None else longest().tasks.drain_rate_per_s()
         if limit_ms is not None and drain_per_s is not None and CEILING * drain_per_s > low_per_s:
-
-            def step(number: int, rate_per_s: float) -> PhasePlan:
-                load = Paced(rate_per_s, sizes["step_s"], "poisson", seed + number)
-                return PhasePlan(f"step_{number}", TASKS, load, rate_may_be_missed=True)
-
-            search = Search(low_per_s, CEILING * drain_per_s)
-            yield from steps_tried(search, int(sizes["steps"]), step, partial(judge, limit_ms=limit_ms))
+            search, count = Search(low_per_s, CEILING * drain_per_s), int(sizes["steps"])
+            judged = partial(judge, limit_ms=limit_ms)
+            yield from steps_tried(search, judged, STEP, TASKS, steps=count, step_s=sizes["step_s"], seed=seed)
         for processes in reversed(counts_of_processes(most)):
             worker = ANY_WORKER if processes == most else _part_of(context, processes)
             count = int(sizes["scale_tasks_per_process"]) * processes
@@ -212,7 +208,7 @@ def steps_of(data: RunData) -> list[Step]:
     limit_ms = None if low is None else _limit_ms(low, data.context.sizes)
     if limit_ms is None:
         return []
-    names = (f"step_{number}" for number in range(1, int(data.context.sizes["steps"]) + 1))
+    names = (f"{STEP}_{number}" for number in range(1, int(data.context.sizes["steps"]) + 1))
     return [judge(data.phases[name], limit_ms) for name in names if name in data.phases]
 
 

@@ -9,6 +9,7 @@ from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.order_books import BOOK_COLUMNS, BOOKS, book_measures
 from benchmarks.record.order_phase import ANALYSE, CHARGE, CONFIRM, VALIDATE, OrderPhase
+from benchmarks.record.order_retries import DELAY_COLUMNS, RETRY_COLUMNS, retry_measures
 from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
 from benchmarks.record.resources import drain_cpu_s, phase_cpu_percent, redis_commands, redis_network_bytes
 from benchmarks.record.run_data import Measures, RunContext, RunData
@@ -92,17 +93,7 @@ _COLUMNS: Mapping[str, str] = {
         }.items()
         for figure in _FIGURES
     },
-    "failures_due": "attempts that were to fail, from the ids of the orders whose payment came to an end",
-    "failures_injected": "requests for payment that the mock API answered with an error",
-    "failures_seen": "attempts that raised, over all stages",
-    "charge_attempts_due": "attempts at payment that these failures make necessary",
-    "charge_attempts": "attempts at payment that were started",
-    **{
-        f"retry_delay_{figure}_ms": f"{FIGURE_WORDS[figure]} of the time from a failed answer to the next request for the same "
-        "payment"
-        for figure in _FIGURES
-    },
-    "retry_delay_asked_ms": "what that time was asked to be",
+    **RETRY_COLUMNS,
     **BOOK_COLUMNS,
     "worker_cpu_s_per_1000_orders": "CPU seconds of the worker's tree for 1,000 of the prefilled orders",
     "redis_commands_per_order": "commands of Redis for a prefilled order, enqueued and done, the shop's own eight included",
@@ -110,9 +101,9 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 _LOWER = (
-    *("max_ms", "orders_stuck", *BOOK_COLUMNS),
+    *("max_ms", "orders_stuck", *DELAY_COLUMNS, *BOOK_COLUMNS),
     *(name for name in _COLUMNS if name.startswith(("clean_", "retried_", *(f"{stage}_wait_" for stage in NAMES)))),
-    *(f"{name}_{figure}_ms" for name in (*(f"{stage}_service" for stage in NAMES), "retry_delay") for figure in _FIGURES),
+    *(f"{stage}_service_{figure}_ms" for stage in NAMES for figure in _FIGURES),
     *("worker_cpu_s_per_1000_orders", "redis_commands_per_order", "redis_bytes_per_order"),
 )
 
@@ -213,7 +204,7 @@ class RealWorld(ScenarioDefaults):
         if capacity := phases.get(CAPACITY):
             values |= _capacity_measures(capacity)
         if orders := phases.get(ORDERS):
-            values |= _order_measures(orders) | _retry_measures(orders)
+            values |= _order_measures(orders) | dict(retry_measures(orders))
         return values
 
     def flags(self, data: RunData) -> Sequence[Flag]:
@@ -299,20 +290,6 @@ def _order_measures(paced: OrderPhase) -> Values:
     for stage, name in enumerate(NAMES):
         values |= figures(f"{name}_wait", orders.wait_ns(stage), _FIGURES)
         values |= figures(f"{name}_service", orders.service_ns(stage), _FIGURES)
-    return values
-
-
-def _retry_measures(paced: OrderPhase) -> Values:
-    values: Values = {
-        "failures_due": int(paced.failures_due.sum()),
-        "failures_seen": int(paced.orders.failed_attempts.sum()),
-        "charge_attempts_due": paced.charge_attempts_due(),
-        "charge_attempts": int(paced.orders.starts[:, CHARGE].sum()),
-        "retry_delay_asked_ms": 1000 * paced.chain.backoff_s,
-    }
-    if (injected := paced.injected()) is not None:
-        values["failures_injected"], delays_ns = injected
-        values |= figures("retry_delay", delays_ns, _FIGURES)
     return values
 
 

@@ -4,13 +4,24 @@ from collections.abc import Callable, Generator
 
 from benchmarks.record.rate_search import Search, Tried
 from benchmarks.record.run_data import PhaseData
-from benchmarks.run.contract import Look, PhasePlan
+from benchmarks.run.contract import Device, Look, PhasePlan
+from tasks.loads import Paced, Tasks
 
 
 def steps_tried(
-    search: Search, steps: int, step: Callable[[int, float], PhasePlan], judged: Callable[[PhaseData], Tried]
+    search: Search,
+    judged: Callable[[PhaseData], Tried],
+    name: str,
+    tasks: Tasks,
+    *,
+    steps: int,
+    step_s: float,
+    seed: int,
+    devices: tuple[Device, ...] = (),
 ) -> Generator[PhasePlan, Look, None]:
-    """So many phases, each made by ``step`` from its number, from 1, and its rate, and judged when it is over."""
+    """So many phases, ``NAME_1``, ``NAME_2``, ..., of ``step_s`` seconds each, every one with Poisson arrivals of its own, and
+    judged when it is over."""
     for number in range(1, steps + 1):
-        look = yield step(number, search.next_per_s)
+        load = Paced(search.next_per_s, step_s, "poisson", seed + number)
+        look = yield PhasePlan(f"{name}_{number}", tasks, load, devices=devices, rate_may_be_missed=True)
         search = search.after(judged(look()))
