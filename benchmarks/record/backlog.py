@@ -33,3 +33,8 @@ def highest_depth(tasks: TaskTable) -> int:
     """The most tasks that were in hand at once."""
     _, depths = depth_over_time(tasks)
     return int(depths.max(initial=0))
+
+
+def not_started_by(tasks: TaskTable, at_ns: int) -> int:
+    """How many tasks had not started by a moment, those among them that never did."""
+    return int(((tasks.started_ns == MISSING) | (tasks.started_ns > at_ns)).sum())

@@ -37,6 +37,15 @@ def executing(tasks: TaskTable) -> Executing:
     )
 
 
+def overlapped_share(tasks: TaskTable) -> float | None:
+    """Share of the tasks after the first that were due before the one before had ended; one that never ended is overlapped by
+    the next. None with fewer than two."""
+    if len(tasks) < 2:
+        return None
+    before, after = tasks.finished_ns[:-1], tasks.due_ns[1:]
+    return float(((before == MISSING) | (after < before)).mean())
+
+
 def _most_at_once(starts_ns: Ints, ends_ns: Ints) -> int:
     """A task that ends at the moment when another starts has made room for it."""
     at_ns = np.concatenate([ends_ns, starts_ns])

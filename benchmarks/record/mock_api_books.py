@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.record.flags import Flag, FlagKind, Severity
+from benchmarks.record.percentiles import NS_PER_MS
 from benchmarks.record.run_data import Measures, PhaseData, RunData
-from benchmarks.record.task_table import TaskTable
+from benchmarks.record.task_table import Ints, TaskTable
 from infrastructure.mock_api.behaviour import latency_ms, parse_behaviour
 from tasks.events import Outcome
 from tasks.http_work import Parameters, request_id
-from tasks.loads import NS_PER_S
+from tasks.loads import NS_PER_S, Mix
 
 MOCK_API_LIMIT = FlagKind(
     "mock-api-limit",
@@ -114,6 +115,23 @@ def asked_latencies_ms(log: pd.DataFrame, parameters: Parameters) -> pd.Series:
     drawn)."""
     behaviour = parse_behaviour({name: str(value) for name, value in parameters.items()}, 0.0, 0)
     return pd.Series([latency_ms(behaviour, name.encode()) for name in log["id"]], log.index, "float64")
+
+
+def asked_by_sequence_ms(phase: PhaseData, label: int) -> dict[int, float]:
+    """The latency (``ms`` of its argument) that each task of one class of a mix asks for, by its sequence number."""
+    record = phase.record
+    if not isinstance(record.tasks, Mix):
+        return {}
+    classes = record.tasks.classes
+    drawn = enumerate(record.tasks.draw(record.planned))
+    return {sequence: classes[pick].argument["ms"] for sequence, pick in drawn if classes[pick].label == label}
+
+
+def added_ns(phase: PhaseData, label: int) -> Ints:
+    """End to end latency of every task of that class that ended, less the latency that it asked for."""
+    asked_ms, table = asked_by_sequence_ms(phase, label), phase.tasks.of_label(label)
+    asked_ns = np.array([asked_ms[int(sequence)] for sequence in table.sequence[table.ended]]) * NS_PER_MS
+    return table.end_to_end_ns() - asked_ns.astype(np.int64)
 
 
 def served(log: pd.DataFrame, asked_ms: pd.Series, capacity_per_s: float | None) -> Served:

@@ -1,13 +1,23 @@
 """Latencies in a few figures."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.record.task_table import Ints
 
-NS_PER_MS = 1_000_000
+NS_PER_US, NS_PER_MS, US_PER_MS = 1_000, 1_000_000, 1_000
 _PERCENTILES = (50, 95, 99, 99.9)
+FIGURE_WORDS: Mapping[str, str] = {
+    "mean": "mean",
+    "p50": "median",
+    "p95": "95th percentile",
+    "p99": "99th percentile",
+    "p99_9": "99.9th percentile",
+    "max": "greatest",
+}
+"""What the figures of a :class:`LatencySummary` are called in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +49,9 @@ def summarise(latencies_ns: Ints) -> LatencySummary:
         max_ms=float(latencies_ns.max()) / NS_PER_MS,
         mean_ms=float(latencies_ns.mean()) / NS_PER_MS,
     )
+
+
+def figures(name: str, latencies_ns: Ints, chosen: Collection[str]) -> dict[str, float | int | None]:
+    """The chosen figures (of :data:`FIGURE_WORDS`) as measures, such as ``NAME_p50_ms``."""
+    summary = summarise(latencies_ns)
+    return {f"{name}_{figure}_ms": getattr(summary, f"{figure}_ms") for figure in chosen}

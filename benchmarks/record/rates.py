@@ -1,4 +1,4 @@
-"""Whether an open loop was offered as it was planned."""
+"""What rate an open loop can have, and whether it was offered as it was planned."""
 
 from collections.abc import Iterator
 
@@ -16,6 +16,12 @@ def missed_rate(phase: PhaseData) -> tuple[float, float] | None:
         if planned and offered and offered < planned * (1 - OFFERED_RATE_SHORTFALL):
             return planned, offered
     return None
+
+
+def limits_per_s(phase: PhaseData) -> tuple[float | None, float | None]:
+    """What the worker drains and what one producer enqueues a second, by a prefilled phase. An open loop can have no more
+    than the lower of the two."""
+    return phase.tasks.drain_rate_per_s(), phase.tasks.enqueue_rate_per_s()
 
 
 def rate_flags(phase: PhaseData) -> Iterator[Flag]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from benchmarks.arithmetic import ratio
 from benchmarks.record.run_data import PhaseData, RunData, measured_phases
 from infrastructure.readings import TreeSample
+from tasks.loads import NS_PER_S
 
 BYTES_PER_MB = 1_000_000
 
@@ -63,6 +64,18 @@ def drain_cpu_s(phase: PhaseData) -> float:
     return phase.record.after.worker.cpu_s - phase.record.filled.worker.cpu_s
 
 
+def phase_cpu_percent(phase: PhaseData) -> float | None:
+    """CPU of the worker's tree from the begin of a phase until all was drained, 100 = one core."""
+    record = phase.record
+    cpu_s = record.after.worker.cpu_s - record.before.worker.cpu_s
+    return cpu_percent(cpu_s, (record.drained_ns - record.began_ns) / NS_PER_S)
+
+
+def cpu_ms_per_task(phase: PhaseData) -> float | None:
+    """CPU of the worker's tree over the drain for one task ended, ms; which is as many seconds for 1,000 of them."""
+    return cpu_per_1000(phase).worker_s
+
+
 def cpu_per_1000(phase: PhaseData) -> CpuPer1000:
     """CPU of a prefilled phase: the worker's over its drain, the producer's over its sending, Redis's over both."""
     record, ended = phase.record, phase.account.ended
@@ -75,14 +88,28 @@ def cpu_per_1000(phase: PhaseData) -> CpuPer1000:
 
 def redis_cost(phase: PhaseData) -> RedisCost:
     """The broker's bill of a prefilled phase, from before its first send until all was drained."""
-    before, filled, after = phase.record.before.redis, phase.record.filled.redis, phase.record.after.redis
     ended = phase.account.ended
-    moved_bytes = after.input_bytes - before.input_bytes + after.output_bytes - before.output_bytes
     return RedisCost(
-        commands_per_task=ratio(after.commands - before.commands, ended),
-        bytes_per_task=ratio(moved_bytes, ended),
-        memory_bytes_per_queued_task=ratio(filled.memory_bytes - before.memory_bytes, phase.account.acknowledged),
+        commands_per_task=ratio(redis_commands(phase), ended),
+        bytes_per_task=ratio(redis_network_bytes(phase), ended),
+        memory_bytes_per_queued_task=ratio(redis_queue_bytes(phase), phase.account.acknowledged),
     )
+
+
+def redis_commands(phase: PhaseData) -> int:
+    """Commands that Redis executed over the phase."""
+    return phase.record.after.redis.commands - phase.record.before.redis.commands
+
+
+def redis_network_bytes(phase: PhaseData) -> int:
+    """Bytes into and out of Redis over the phase."""
+    before, after = phase.record.before.redis, phase.record.after.redis
+    return after.input_bytes - before.input_bytes + after.output_bytes - before.output_bytes
+
+
+def redis_queue_bytes(phase: PhaseData) -> int:
+    """Memory that Redis takes for all that waits when the producer has finished."""
+    return phase.record.filled.redis.memory_bytes - phase.record.before.redis.memory_bytes
 
 
 def worker_memory(data: RunData) -> WorkerMemory:
@@ -99,6 +126,14 @@ def worker_memory(data: RunData) -> WorkerMemory:
         ),
         after=_memory(marks[-1]) if marks else None,
     )
+
+
+def phase_memory_mb(phase: PhaseData, data: RunData) -> float:
+    """Highest PSS of the worker's tree within a phase, over its marks and the samples meanwhile, MB."""
+    record = phase.record
+    marks = [mark.worker for mark in (record.before, record.filled, record.after)]
+    samples = [sample for sample in data.samples if record.began_ns <= sample.at_ns <= record.drained_ns]
+    return max(sample.pss_bytes for sample in [*marks, *samples]) / BYTES_PER_MB
 
 
 def _memory(sample: TreeSample) -> TreeMemory:

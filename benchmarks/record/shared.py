@@ -9,6 +9,7 @@ from benchmarks.arithmetic import ratio
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
 from benchmarks.record.run_data import PhaseData, RunData
+from benchmarks.record.task_table import Ints
 from tasks.loads import NS_PER_S
 
 Values = dict[str, float | int | None]
@@ -25,7 +26,11 @@ SHARED_COLUMNS: Mapping[str, str] = {
     "memory_mb": "highest PSS of the whole process tree of any of the run's workers, MB of 10^6 bytes",
     "cpu_percent": "CPU of the worker's tree over the drain, 100 = one core",
 }
-HIGHER_IS_BETTER = ("throughput", "completed")
+LATENCY_COLUMNS = ("mean_latency", "p50", "p95", "p99")
+"""Those of the paced phase."""
+MEMORY_OF_ONE_WORKER = "highest PSS of the worker's whole process tree, MB of 10^6 bytes"
+"""What ``memory_mb`` means where a run has one worker."""
+HIGHER_IS_BETTER = ("throughput",)
 LOWER_IS_BETTER = ("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb", "failed", "lost", "duplicated")
 """Of the shared columns and the totals."""
 
@@ -47,9 +52,9 @@ def drain_measures(phase: PhaseData) -> Values:
     }
 
 
-def latency_measures(phase: PhaseData) -> Values:
-    """The shared columns that are of a paced phase: end to end latencies of all its tasks."""
-    summary = summarise(phase.tasks.end_to_end_ns())
+def latency_measures(latencies_ns: Ints) -> Values:
+    """The shared columns that are of a paced phase."""
+    summary = summarise(latencies_ns)
     return {"mean_latency": summary.mean_ms, "p50": summary.p50_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}
 
 
@@ -59,5 +64,5 @@ def shared_measures(data: RunData, drained: str, paced: str) -> Values:
     if drain := data.phases.get(drained):
         values |= drain_measures(drain)
     if phase := data.phases.get(paced):
-        values |= latency_measures(phase)
+        values |= latency_measures(phase.tasks.end_to_end_ns())
     return values

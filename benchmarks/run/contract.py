@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmarks.chart import Chart
 from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
-from benchmarks.record.better import Direction as Direction  # noqa: PLC0414 - scenarios take it from here
+from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.results.chart_data import ChartData

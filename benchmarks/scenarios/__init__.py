@@ -1,7 +1,9 @@
 """The scenarios, one module each: what is offered, what is measured, and nothing of how runs are made.
 
 To add a scenario, write ``benchmarks/scenarios/scenario_N_NAME.py`` with a module-level ``SCENARIO`` that meets
-:class:`benchmarks.run.contract.Scenario`; it is found by its file's name, and nothing else in the lab names it.
+:class:`benchmarks.run.contract.Scenario`; it is found by its file's name, and nothing else in the lab names it. All there are
+stand on :class:`benchmarks.scenarios.defaults.ScenarioDefaults`, which says what is the same for most. What several compute, and
+what takes more than a few lines to compute, stands in :mod:`benchmarks.record`.
 
 - ``name`` is the module's name, and result files are named after it; ``number`` is its N.
 - ``phases(context)`` yields what each run goes through, one phase after another, and gets for each a function that looks at it.

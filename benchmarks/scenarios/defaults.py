@@ -1,6 +1,6 @@
 """What a scenario need not say, because it is the same for most."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
 from benchmarks.chart import Chart
 from benchmarks.plan.sizes import Sizes, is_seed, require_positive
@@ -32,11 +32,13 @@ class ScenarioDefaults:
     drained: str = ""
     """The phase whose drain the shared columns tell of: task_count, total_time, throughput, cpu_percent."""
     paced: str = ""
-    """The phase whose latencies they tell: mean_latency, p50, p95, p99."""
+    """The phase whose latencies they tell, end to end and of all its tasks: mean_latency, p50, p95, p99."""
+    lacking: Collection[str] = ()
+    """The shared columns that it does not have."""
     own_columns: Mapping[str, str] = {}
     """What each measure of the scenario's own means; a shared column that is named here as well has these words."""
-    own_better: Mapping[str, Direction] = {}
-    """Which way measures of the scenario's own are better."""
+    own_better: Mapping[str, Direction | None] = {}
+    """Which way measures of the scenario's own are better; None for a shared one of which one cannot say so here."""
     shares: Mapping[str, str] = {}
     expected: Mapping[str, str] = {}
     facts: Sequence[str] = ()
@@ -45,15 +47,15 @@ class ScenarioDefaults:
     @property
     def columns(self) -> Mapping[str, str]:
         """The shared columns, the scenario's own, the totals."""
-        return {**SHARED_COLUMNS, **self.own_columns, **TOTAL_COLUMNS}
+        shared = {name: words for name, words in SHARED_COLUMNS.items() if name not in self.lacking}
+        return {**shared, **self.own_columns, **TOTAL_COLUMNS}
 
     @property
     def better(self) -> Mapping[str, Direction]:
         """The scenario's own, over what holds for the shared columns and the totals."""
-        columns = self.columns
-        higher: dict[str, Direction] = dict.fromkeys((name for name in HIGHER_IS_BETTER if name in columns), "higher")
-        lower: dict[str, Direction] = dict.fromkeys((name for name in LOWER_IS_BETTER if name in columns), "lower")
-        return {**higher, **lower, **self.own_better}
+        columns, shared = self.columns, directions(higher=HIGHER_IS_BETTER, lower=LOWER_IS_BETTER)
+        found = {**{name: way for name, way in shared.items() if name in columns}, **self.own_better}
+        return {name: way for name, way in found.items() if way is not None}
 
     def check(self, sizes: Sizes) -> None:
         """Every size but seeds must be above 0. Raises ValueError for one that is not, and KeyError for one that is missing."""
@@ -68,10 +70,13 @@ class ScenarioDefaults:
         raise NotImplementedError(f"{self.name} offers nothing: it must say its phases")
 
     def measures(self, data: RunData) -> Measures:
-        """The shared columns, the scenario's own and the totals, in the order of ``columns``; None for what was not measured."""
-        shared = shared_measures(data, self.drained, self.paced)
-        found = {**shared, **self.own_measures(data), **totals(data)}
-        return {name: found.get(name) for name in self.columns}
+        """The shared columns, the scenario's own and the totals, in the order of ``columns``; None for what was not measured.
+        Raises KeyError for a measure of its own that is no column."""
+        columns, own = self.columns, self.own_measures(data)
+        if unknown := own.keys() - columns.keys():
+            raise KeyError(f"{self.name} measures what is no column of it: {', '.join(sorted(unknown))}")
+        found = {**shared_measures(data, self.drained, self.paced), **own, **totals(data)}
+        return {name: found.get(name) for name in columns}
 
     def own_measures(self, data: RunData) -> Measures:
         """The measures of the scenario's own, and any of the shared columns that it fills in another way."""
@@ -84,3 +89,8 @@ class ScenarioDefaults:
     def charts(self, data: ChartData) -> Sequence[Chart]:
         """None beside those that every scenario gets."""
         return ()
+
+
+def directions(*, higher: Iterable[str] = (), lower: Iterable[str] = ()) -> dict[str, Direction | None]:
+    """Which way each of these measures is better."""
+    return {**dict.fromkeys(higher, "higher"), **dict.fromkeys(lower, "lower")}

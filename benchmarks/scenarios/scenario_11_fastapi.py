@@ -2,26 +2,40 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from benchmarks.arithmetic import median, ratio
-from benchmarks.plan.sizes import Sizes
+from benchmarks.arithmetic import ratio
+from benchmarks.plan.sizes import Sizes, require_positive, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, Flag, FlagKind, Severity
-from benchmarks.record.percentiles import summarise
-from benchmarks.record.rates import missed_rate
-from benchmarks.record.resources import BYTES_PER_MB, cpu_percent, worker_memory
+from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
+from benchmarks.record.rate_search import Search
+from benchmarks.record.resources import phase_cpu_percent, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values
-from benchmarks.record.task_table import Ints, TaskTable
-from benchmarks.record.totals import TOTAL_COLUMNS, totals
-from benchmarks.run.contract import Direction, Look, PhasePlan
-from benchmarks.run.devices.web import BARE, WHOLE, WebSamples, WebStarts
-from benchmarks.scenarios.defaults import ScenarioDefaults
+from benchmarks.record.shared import Values, latency_measures
+from benchmarks.record.web_application import APPLICATION_COLUMNS, application_measures
+from benchmarks.record.web_limits import limit_columns, limit_measures
+from benchmarks.record.web_requests import (
+    COMPARED_FIGURES,
+    REQUEST_FIGURES,
+    AnsweredStep,
+    answer_ns,
+    answer_to_finish_ns,
+    answered_per_s,
+    answering_ns,
+    client_busy_percent,
+    judge_answers,
+    request_measures,
+    web_busy_percent,
+)
+from benchmarks.run.contract import Look, PhasePlan
+from benchmarks.run.devices.web import WebSamples, WebStarts
+from benchmarks.scenarios.defaults import ScenarioDefaults, directions
+from benchmarks.scenarios.searching import steps_tried
 from tasks.contract import Variant
-from tasks.loads import NS_PER_S, Burst, Load, Mix, Paced, TaskClass
+from tasks.loads import NS_PER_S, Burst, Mix, Paced, TaskClass
 
 NOTHING, THREADED, DISPATCH, BACKGROUND, WAIT = "nothing", "nothing_threaded", "dispatch", "background", "wait"
 ENDPOINTS = (NOTHING, THREADED, DISPATCH, BACKGROUND, WAIT)
@@ -63,29 +77,25 @@ _WORDS = {
     BACKGROUND: "the endpoint that hands a task to FastAPI's BackgroundTasks",
     WAIT: "the endpoint that dispatches a task and waits for its end by the framework's own results",
 }
-_FIGURES = {"p50": "median", "p95": "95th percentile", "p99": "99th percentile", "mean": "mean"}
 
-_COLUMNS: dict[str, str] = {
+_COLUMNS: Mapping[str, str] = {
     "task_count": "requests to dispatch, flat out",
     "total_time": "s from the first of these requests to the last answer",
     "throughput": "requests answered over total_time, 1/s, with at most 64 in flight",
     "mean_latency": "mean time from the intended send time of a request to dispatch to the recorded finish of its task, ms, calm",
-    "p50": "median of the same, ms",
-    "p95": "95th percentile of the same, ms",
-    "p99": "99th percentile of the same, ms",
     "memory_mb": "highest PSS of the worker's whole process tree, before it is to keep results, MB of 10^6 bytes",
     "cpu_percent": "CPU of the worker's tree over the requests to dispatch, flat out, 100 = one core",
     "calm_rate_per_s": "requests sent a second, to all endpoints together, in the calm phase",
     **{
-        f"{endpoint}_{figure}_ms": f"{words} of the time from the intended send time of a request to its answer, calm: "
-        f"{_WORDS[endpoint]}"
+        f"{endpoint}_{figure}_ms": f"{FIGURE_WORDS[figure]} of the time from the intended send time of a request to its answer, "
+        f"calm: {_WORDS[endpoint]}"
         for endpoint in ENDPOINTS
-        for figure, words in _FIGURES.items()
+        for figure in REQUEST_FIGURES
     },
     **{
         f"{endpoint}_over_nothing_{figure}_{unit}": f"{figure} of {endpoint} {word} that of nothing, of the same phase"
         for endpoint in ENDPOINTS[1:]
-        for figure in ("p50", "p99")
+        for figure in COMPARED_FIGURES
         for unit, word in {"ms": "less", "ratio": "over"}.items()
     },
     "lateness_p99_ms": "99th percentile of how late the client sent a request, calm; it is part of every time above",
@@ -95,52 +105,21 @@ _COLUMNS: dict[str, str] = {
     "background_task_p99_ms": "99th percentile of the same",
     "first_dispatch_ms": "time to answer the first request of all after the start, to dispatch: whatever connects lazily, does",
     "service_limit_ms": "the service level: the p99 of a request, from its intended send time, is within this",
-    **{
-        name: words
-        for endpoint in SEARCHED
-        for name, words in {
-            f"{endpoint}_flat_out_per_s": f"requests to {endpoint} answered a second, sent as fast as they are answered",
-            f"{endpoint}_service_level_per_s": f"highest rate tried at which {endpoint} held the service level, 1/s",
-            f"{endpoint}_service_level_p99_ms": f"p99 of a request to {endpoint} at that rate",
-            f"{endpoint}_web_busy_percent": f"CPU of the application over the requests to {endpoint} flat out, 100 = one core",
-            f"{endpoint}_client_busy_percent": "CPU of the client over the same",
-            f"{endpoint}_web_cpu_s_per_1000": f"CPU seconds of the application for 1,000 requests to {endpoint}, flat out",
-        }.items()
-    },
+    **{name: words for endpoint in SEARCHED for name, words in limit_columns(endpoint).items()},
     "dispatch_service_level_ratio": "dispatch_service_level_per_s over nothing_service_level_per_s",
-    "start_count": "starts of the whole application, and as many without the framework",
-    "startup_ms": "median time from the start of the application's process to its first answer",
-    "startup_import_ms": "median time that the import of the framework's module took of that",
-    "startup_lifespan_ms": "median time that the framework's part of the lifespan took of that; none where it has none",
-    "startup_added_ms": "startup_ms less startup_bare_ms",
-    "startup_bare_ms": "median time to the first answer of the same application without the framework",
-    "startup_cpu_ms": "median CPU time of the application at its first answer: what the start costs on any machine, busy or not",
-    "startup_bare_cpu_ms": "the same without the framework",
-    "web_memory_bare_mb": "PSS of the bare application at its first answer, median, MB of 10^6 bytes",
-    "web_memory_ready_mb": "PSS of the whole application at its first answer, median",
-    "web_memory_peak_mb": "highest PSS of the application over all samples",
-    "web_threads_peak": "most threads of the application over all samples",
-    **TOTAL_COLUMNS,
+    **APPLICATION_COLUMNS,
 }
 
 _SETTING = ("service_limit_ms", "lateness_p99_ms")
 """Nothing about these is the variant's."""
 _HIGHER = (
-    "throughput",
     "dispatch_service_level_ratio",
     *(name for name in _COLUMNS if name.endswith(("_flat_out_per_s", "_service_level_per_s"))),
 )
 _LOWER = (
-    *("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb"),
-    *(
-        n
-        for n in _COLUMNS
-        if n.endswith(("_ms", "_over_nothing_p50_ratio", "_over_nothing_p99_ratio", "_cpu_s_per_1000")) and n not in _SETTING
-    ),
+    *(n for n in _COLUMNS if n.endswith(("_ms", "_over_nothing_p50_ratio", "_over_nothing_p99_ratio", "_cpu_s_per_1000"))),
     *(name for name in _COLUMNS if name.startswith("web_memory_")),
-    *("failed", "lost", "duplicated"),
 )
-_BETTER: dict[str, Direction] = {**dict.fromkeys(_HIGHER, "higher"), **dict.fromkeys(_LOWER, "lower")}
 
 
 def _sizes(
@@ -177,7 +156,8 @@ class FastApi(ScenarioDefaults):
         "standard": _sizes(8, 4, flat_requests=1_500, nothing_steps=4, dispatch_steps=4, step_s=2, starts=5),
         "full": _sizes(30, 15, flat_requests=5_000, nothing_steps=6, dispatch_steps=6, step_s=10, starts=10),
     }
-    columns: Mapping[str, str] = _COLUMNS
+    own_columns = _COLUMNS
+    own_better = directions(higher=_HIGHER, lower=(name for name in _LOWER if name not in _SETTING))
     summary: Mapping[str, str] = {
         "nothing_p50_ms": "empty p50 ms",
         "dispatch_p50_ms": "dispatch p50 ms",
@@ -187,14 +167,11 @@ class FastApi(ScenarioDefaults):
         "p50": "task p50 ms",
         "startup_added_ms": "start +ms",
     }
-    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (WEB_CLIENT_LIMIT, SERVICE_LEVEL_NOT_HELD)
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        for name in self.sizes["quick"]:
-            if not sizes[name] > 0:
-                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
+        require_positive(self.name, sizes, self.sizes["quick"].keys())
 
     def unsupported(self, variant: Variant) -> str | None:
         """Variants whose tasks cannot be dispatched from a web application. Only waiting needs results: to lack them is no
@@ -205,9 +182,9 @@ class FastApi(ScenarioDefaults):
         """See the class."""
         sizes, variant = context.sizes, context.variant
         seed = int(sizes["seed"])
-        starts = WebStarts(variant.name, max(1, int(sizes["starts"])))
+        starts = WebStarts(variant.name, whole(sizes["starts"]))
         yield PhasePlan(FIRST, _to({DISPATCH: 1.0}, seed), Burst(1), devices=(starts,))
-        yield PhasePlan(WARM, _to(CALM_WEIGHTS, seed), Burst(max(1, int(sizes["warm_requests"]))))
+        yield PhasePlan(WARM, _to(CALM_WEIGHTS, seed), Burst(whole(sizes["warm_requests"])))
         calm = Paced(sizes["rate_per_s"], sizes["calm_s"], "poisson", seed)
         yield PhasePlan(CALM, _to(CALM_WEIGHTS, seed), calm, devices=(SAMPLES,))
         for endpoint in SEARCHED:
@@ -217,26 +194,28 @@ class FastApi(ScenarioDefaults):
             load = Paced(sizes["rate_per_s"], sizes["wait_s"], "poisson", seed)
             yield PhasePlan(WAITED, _to(WAIT_WEIGHTS, seed), load, KEEPS_RESULTS, (SAMPLES,))
 
-    def measures(self, data: RunData) -> Measures:
-        """The measures of one run."""
-        values: Values = dict.fromkeys(self.columns)
-        values["memory_mb"] = worker_memory(_before_waiting(data)).peak.pss_mb
-        values["service_limit_ms"] = data.context.sizes["limit_ms"]
+    def own_measures(self, data: RunData) -> Measures:
+        """The times of requests and of tasks behind them, what the endpoints bear, and what the application takes."""
+        values: Values = {
+            "memory_mb": worker_memory(_before_waiting(data)).peak.pss_mb,
+            "service_limit_ms": data.context.sizes["limit_ms"],
+            **application_measures(data),
+        }
         if first := data.phases.get(FIRST):
             values["first_dispatch_ms"] = summarise(answer_ns(first.tasks)).max_ms
-            values |= _start_measures(first.readings.get(WebStarts.NAME))
         if calm := data.phases.get(CALM):
             values |= _calm_measures(calm)
         if waited := data.phases.get(WAITED):
-            values |= {name: value for name, value in _request_measures(waited.tasks).items() if name.startswith(WAIT)}
+            requests = request_measures(waited.tasks, ENDPOINTS)
+            values |= {name: value for name, value in requests.items() if name.startswith(WAIT)}
         if flat := data.phases.get(f"{DISPATCH}_{FLAT_OUT}"):
-            values |= _headline_measures(flat)
+            values |= _flat_out_measures(flat)
         for endpoint in SEARCHED:
-            values |= _search_measures(data, endpoint)
-        values["dispatch_service_level_ratio"] = ratio(
-            values["dispatch_service_level_per_s"], values["nothing_service_level_per_s"]
-        )
-        return {**values, **_web_peaks(data), **totals(data)}
+            flat = data.phases.get(f"{endpoint}_{FLAT_OUT}")
+            values |= limit_measures(endpoint, flat, _steps(data, endpoint))
+        dispatch_per_s, nothing_per_s = (values.get(f"{endpoint}_service_level_per_s") for endpoint in (DISPATCH, NOTHING))
+        values["dispatch_service_level_ratio"] = ratio(dispatch_per_s, nothing_per_s)
+        return values
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """What was not measured and why; where the client was the limit; where the service level was never held."""
@@ -249,9 +228,8 @@ class FastApi(ScenarioDefaults):
                 if client is not None and web is not None and web < BUSY_PERCENT <= client:
                     flags.append(WEB_CLIENT_LIMIT.flag(phase=flat.record.name, client=client, web=web))
             steps = _steps(data, endpoint)
-            limit_ms = data.context.sizes["limit_ms"]
-            if steps and not any(holds(step, limit_ms) for step in steps):
-                rates = ", ".join(f"{_rate_per_s(step.record.load):.0f}" for step in steps)
+            if steps and not any(step.held for step in steps):
+                rates, limit_ms = ", ".join(f"{step.rate_per_s:.0f}" for step in steps), data.context.sizes["limit_ms"]
                 flags.append(SERVICE_LEVEL_NOT_HELD.flag(endpoint=endpoint, rates=rates, limit=limit_ms))
         return flags
 
@@ -276,178 +254,44 @@ def _search(endpoint: str, sizes: Sizes) -> Generator[PhasePlan, Look, None]:
     """Find out what the endpoint answers flat out, then bisect for the highest rate at which it holds the service level."""
     seed = int(sizes["seed"])
     tasks = _to({endpoint: 1.0}, seed)
-    flat = yield PhasePlan(f"{endpoint}_{FLAT_OUT}", tasks, Burst(max(1, int(sizes["flat_requests"]))), devices=(SAMPLES,))
+    flat = yield PhasePlan(f"{endpoint}_{FLAT_OUT}", tasks, Burst(whole(sizes["flat_requests"])), devices=(SAMPLES,))
     most_per_s = answered_per_s(flat().tasks)
     if most_per_s is None:
         return
-    low_per_s, high_per_s = LOWEST_SHARE * most_per_s, most_per_s
-    for step in range(1, int(sizes[f"{endpoint}_steps"]) + 1):
-        rate_per_s = (low_per_s + high_per_s) / 2
-        load = Paced(rate_per_s, sizes["step_s"], "poisson", seed + step)
-        name = f"{endpoint}_{STEP}_{step}"
-        look = yield PhasePlan(name, tasks, load, devices=(SAMPLES,), rate_may_be_missed=True)
-        if holds(look(), sizes["limit_ms"]):
-            low_per_s = rate_per_s
-        else:
-            high_per_s = rate_per_s
+    search, count = Search(LOWEST_SHARE * most_per_s, most_per_s), int(sizes[f"{endpoint}_steps"])
+    judged, name = partial(judge_answers, limit_ms=sizes["limit_ms"]), f"{endpoint}_{STEP}"
+    yield from steps_tried(search, judged, name, tasks, steps=count, step_s=sizes["step_s"], seed=seed, devices=(SAMPLES,))
 
 
-def answer_ns(table: TaskTable) -> Ints:
-    """From due to the answer, of every request that was accepted: a client that is late does not hide a stall."""
-    taken = table.acknowledged
-    times_ns: Ints = table.acknowledged_ns[taken] - table.due_ns[taken]
-    return times_ns
-
-
-def answered_per_s(table: TaskTable) -> float | None:
-    """Requests accepted over the time from the first send to the last answer; None without any."""
-    taken = table.acknowledged
-    if not taken.any():
-        return None
-    span_ns = int(table.acknowledged_ns[taken].max() - table.sent_ns[taken].min())
-    return int(taken.sum()) * NS_PER_S / span_ns if span_ns else None
-
-
-def holds(step: PhaseData, limit_ms: float) -> bool:
-    """Whether a step was offered as planned, every request was accepted, and their p99 was within the limit."""
-    p99_ms = summarise(answer_ns(step.tasks)).p99_ms
-    return p99_ms is not None and p99_ms <= limit_ms and bool(step.tasks.acknowledged.all()) and not missed_rate(step)
-
-
-def client_busy_percent(phase: PhaseData) -> float | None:
-    """CPU of the process that sends the requests, while it sent them."""
-    produced = phase.record.produced
-    return cpu_percent(produced.cpu_s, (produced.ended_ns - produced.began_ns) / NS_PER_S)
-
-
-def web_busy_percent(phase: PhaseData) -> float | None:
-    """CPU of the application over the same time: what it used before or after the requests is next to nothing."""
-    produced, cpu_s = phase.record.produced, _web_cpu_s(phase)
-    return None if cpu_s is None else cpu_percent(cpu_s, (produced.ended_ns - produced.began_ns) / NS_PER_S)
-
-
-def _web_cpu_s(phase: PhaseData) -> float | None:
-    samples = phase.readings.get(WebSamples.NAME)
-    return None if samples is None or samples.empty else float(samples["cpu_s"].iloc[-1] - samples["cpu_s"].iloc[0])
-
-
-def _steps(data: RunData, endpoint: str) -> list[PhaseData]:
-    return [phase for name, phase in data.phases.items() if name.startswith(f"{endpoint}_{STEP}_")]
-
-
-def _rate_per_s(load: Load) -> float:
-    return load.rate_per_s if isinstance(load, Paced) else 0.0
-
-
-def _request_measures(table: TaskTable) -> Values:
-    """The times of requests to every endpoint that a phase had."""
-    values: Values = {}
-    for label, endpoint in enumerate(ENDPOINTS):
-        if not len(of_endpoint := table.of_label(label)):
-            continue
-        summary = summarise(answer_ns(of_endpoint))
-        values |= {
-            f"{endpoint}_p50_ms": summary.p50_ms,
-            f"{endpoint}_p95_ms": summary.p95_ms,
-            f"{endpoint}_p99_ms": summary.p99_ms,
-            f"{endpoint}_mean_ms": summary.mean_ms,
-        }
-        if endpoint != NOTHING:
-            values |= {
-                f"{endpoint}_over_nothing_{figure}_{unit}": compared
-                for figure in ("p50", "p99")
-                for unit, compared in _compared(values[f"{endpoint}_{figure}_ms"], values.get(f"{NOTHING}_{figure}_ms")).items()
-            }
-    return values
-
-
-def _compared(value: float | None, baseline: float | None) -> Values:
-    return {"ms": None if value is None or baseline is None else value - baseline, "ratio": ratio(value, baseline)}
+def _steps(data: RunData, endpoint: str) -> list[AnsweredStep]:
+    limit_ms = data.context.sizes["limit_ms"]
+    return [judge_answers(phase, limit_ms) for name, phase in data.phases.items() if name.startswith(f"{endpoint}_{STEP}_")]
 
 
 def _calm_measures(calm: PhaseData) -> Values:
     table = calm.tasks
     dispatched, background = table.of_label(ENDPOINTS.index(DISPATCH)), table.of_label(ENDPOINTS.index(BACKGROUND))
-    values = _request_measures(table)
-    values["calm_rate_per_s"] = table.offered_rate_per_s()
-    values["lateness_p99_ms"] = summarise(table.lateness_ns()).p99_ms
-    end_to_end = summarise(dispatched.end_to_end_ns())
-    values |= {
-        "mean_latency": end_to_end.mean_ms,
-        "p50": end_to_end.p50_ms,
-        "p95": end_to_end.p95_ms,
-        "p99": end_to_end.p99_ms,
+    values: Values = {
+        **request_measures(table, ENDPOINTS),
+        "calm_rate_per_s": table.offered_rate_per_s(),
+        **figures("lateness", table.lateness_ns(), ("p99",)),
+        **latency_measures(dispatched.end_to_end_ns()),
+        **figures("background_task", background.end_to_end_ns(), ("p50", "p99")),
     }
-    in_background = summarise(background.end_to_end_ns())
-    values |= {"background_task_p50_ms": in_background.p50_ms, "background_task_p99_ms": in_background.p99_ms}
-    both = dispatched.acknowledged & dispatched.ended
-    if both.any():
-        after_ns = dispatched.finished_ns[both] - dispatched.acknowledged_ns[both]
-        values["answer_to_finish_p50_ms"] = summarise(after_ns).p50_ms
+    if len(after_ns := answer_to_finish_ns(dispatched)):
         values["finished_before_answer_share"] = float(np.mean(after_ns <= 0))
-    return values
+    return values | figures("answer_to_finish", after_ns, ("p50",))
 
 
-def _headline_measures(flat: PhaseData) -> Values:
-    table, record = flat.tasks, flat.record
-    answered = table.acknowledged
-    if not answered.any():
-        return {"task_count": flat.account.planned}
-    total_s = int(table.acknowledged_ns[answered].max() - table.sent_ns[answered].min()) / NS_PER_S
-    worker_cpu_s = record.after.worker.cpu_s - record.before.worker.cpu_s
-    return {
-        "task_count": flat.account.planned,
-        "total_time": total_s,
-        "throughput": answered_per_s(table),
-        "cpu_percent": cpu_percent(worker_cpu_s, (record.drained_ns - record.began_ns) / NS_PER_S),
-    }
-
-
-def _search_measures(data: RunData, endpoint: str) -> Values:
-    values: Values = {}
-    if flat := data.phases.get(f"{endpoint}_{FLAT_OUT}"):
-        web_cpu_s = _web_cpu_s(flat)
+def _flat_out_measures(flat: PhaseData) -> Values:
+    values: Values = {"task_count": flat.account.planned}
+    if (total_ns := answering_ns(flat.tasks)) is not None:
         values |= {
-            f"{endpoint}_flat_out_per_s": answered_per_s(flat.tasks),
-            f"{endpoint}_web_busy_percent": web_busy_percent(flat),
-            f"{endpoint}_client_busy_percent": client_busy_percent(flat),
-            f"{endpoint}_web_cpu_s_per_1000": ratio(None if web_cpu_s is None else 1000 * web_cpu_s, flat.account.acknowledged),
+            "total_time": total_ns / NS_PER_S,
+            "throughput": answered_per_s(flat.tasks),
+            "cpu_percent": phase_cpu_percent(flat),
         }
-    held = [step for step in _steps(data, endpoint) if holds(step, data.context.sizes["limit_ms"])]
-    if held:
-        best = max(held, key=lambda step: _rate_per_s(step.record.load))
-        values[f"{endpoint}_service_level_per_s"] = _rate_per_s(best.record.load)
-        values[f"{endpoint}_service_level_p99_ms"] = summarise(answer_ns(best.tasks)).p99_ms
     return values
-
-
-def _start_measures(starts: "pd.DataFrame | None") -> Values:
-    if starts is None or starts.empty:
-        return {}
-    whole, bare = starts[starts["kind"] == WHOLE], starts[starts["kind"] == BARE]
-    startup_ms, bare_ms = median(whole["ready_ms"]), median(bare["ready_ms"])
-    return {
-        "start_count": len(whole),
-        "startup_ms": startup_ms,
-        "startup_import_ms": median(whole["import_ms"]),
-        "startup_lifespan_ms": median(whole["lifespan_ms"]),
-        "startup_added_ms": _compared(startup_ms, bare_ms)["ms"],
-        "startup_bare_ms": bare_ms,
-        "startup_cpu_ms": median(whole["cpu_ms"]),
-        "startup_bare_cpu_ms": median(bare["cpu_ms"]),
-        "web_memory_bare_mb": median(bare["pss_mb"]),
-        "web_memory_ready_mb": median(whole["pss_mb"]),
-    }
-
-
-def _web_peaks(data: RunData) -> Values:
-    samples = [s for p in data.phases.values() if (s := p.readings.get(WebSamples.NAME)) is not None and not s.empty]
-    if not samples:
-        return {}
-    return {
-        "web_memory_peak_mb": max(int(s["pss_bytes"].max()) for s in samples) / BYTES_PER_MB,
-        "web_threads_peak": max(int(s["threads"].max()) for s in samples),
-    }
 
 
 SCENARIO = FastApi()

@@ -1,24 +1,18 @@
 """Scenario 1: how many empty tasks a second, at what latency, for what price."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 
-from benchmarks.plan.sizes import Sizes
+from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.percentiles import LatencySummary, summarise
-from benchmarks.record.resources import (
-    cpu_per_1000,
-    cpu_percent,
-    drain_cpu_s,
-    redis_cost,
-    worker_memory,
-)
+from benchmarks.record.percentiles import FIGURE_WORDS, figures
+from benchmarks.record.rates import limits_per_s
+from benchmarks.record.resources import TreeMemory, cpu_per_1000, redis_cost, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values
-from benchmarks.record.task_table import Ints
-from benchmarks.record.totals import TOTAL_COLUMNS, totals
-from benchmarks.run.contract import Direction, Look, PhasePlan
-from benchmarks.scenarios.defaults import ScenarioDefaults
-from tasks.loads import NS_PER_S, Paced, Prefilled, only
+from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.task_table import Ints, TaskTable
+from benchmarks.run.contract import Look, PhasePlan
+from benchmarks.scenarios.defaults import ScenarioDefaults, directions
+from tasks.loads import Paced, Prefilled, only
 
 CAPACITY, BULK, PACED, HALF = "capacity", "bulk", "paced", "half"
 TASKS = only("noop")
@@ -32,25 +26,21 @@ PACED_RATE_CAPPED = FlagKind(
     "Read these latencies as those of a lower utilisation; more producers would reach the rate.",
 )
 
-_STAGES = {
-    "lateness": "from the intended send time to the begin of the enqueue call",
-    "send": "duration of the enqueue call",
-    "queue_wait": "from the intended send time to the start of the task's body",
-    "service": "from the start of the task's body to its end",
-    "end_to_end": "from the intended send time to the end of the task's body",
+_STAGES: Mapping[str, tuple[Callable[[TaskTable], Ints], str]] = {
+    "lateness": (TaskTable.lateness_ns, "from the intended send time to the begin of the enqueue call"),
+    "send": (TaskTable.send_ns, "duration of the enqueue call"),
+    "queue_wait": (TaskTable.queue_wait_ns, "from the intended send time to the start of the task's body"),
+    "service": (TaskTable.service_ns, "from the start of the task's body to its end"),
+    "end_to_end": (TaskTable.end_to_end_ns, "from the intended send time to the end of the task's body"),
 }
-_FIGURES = {"p50": "median", "p95": "95th percentile", "p99": "99th percentile", "p99_9": "99.9th percentile", "max": "greatest"}
+_FIGURES = ("p50", "p95", "p99", "p99_9", "max")
 _OFFERED = {PACED: "at the paced rate", HALF: f"at {UTILISATION:.0%} of capacity"}
+_WHEN = {"idle": "warm, before the first load", "peak": "highest over all samples", "after": "after the last drain"}
 
-_COLUMNS: dict[str, str] = {
+_COLUMNS: Mapping[str, str] = {
     "task_count": "tasks prefilled for the capacity drain",
-    "total_time": "s from letting the workers go on the full queue to the last end of a task",
-    "throughput": "tasks ended over total_time, 1/s",
     "mean_latency": "mean end to end latency at the paced rate, ms, from the intended send time to the recorded finish",
-    "p50": "median of the same, ms",
-    "p95": "95th percentile of the same, ms",
-    "p99": "99th percentile of the same, ms",
-    "memory_mb": "highest PSS of the worker's whole process tree, MB of 10^6 bytes",
+    "memory_mb": MEMORY_OF_ONE_WORKER,
     "cpu_percent": "CPU of the worker's tree over the capacity drain, 100 = one core",
     "enqueue_per_s": "tasks enqueued one by one, a second, by one producer with the workers paused",
     "bulk_enqueue_per_s": "the same in the framework's fastest way for many tasks",
@@ -59,18 +49,14 @@ _COLUMNS: dict[str, str] = {
     "paced_rate_offered_per_s": "tasks sent a second in the paced phase",
     "half_rate_per_s": "tasks sent a second in the phase at half of the capacity",
     **{
-        f"{phase}_{stage}_{figure}_ms": f"{figure_words} of the time {words}, {offered}"
+        f"{phase}_{stage}_{figure}_ms": f"{FIGURE_WORDS[figure]} of the time {words}, {offered}"
         for phase, offered in _OFFERED.items()
-        for stage, words in _STAGES.items()
-        for figure, figure_words in _FIGURES.items()
+        for stage, (_, words) in _STAGES.items()
+        for figure in _FIGURES
     },
     **{
         f"memory_{when}_{kind}_mb": f"{kind.upper()} of the worker's whole process tree, {words}, MB of 10^6 bytes"
-        for when, words in {
-            "idle": "warm, before the first load",
-            "peak": "highest over all samples",
-            "after": "after the last drain",
-        }.items()
+        for when, words in _WHEN.items()
         for kind in ("pss", "rss", "uss")
     },
     "worker_cpu_s_per_1000": "CPU seconds of the worker's tree for 1,000 tasks of the capacity drain",
@@ -81,16 +67,7 @@ _COLUMNS: dict[str, str] = {
     "redis_memory_bytes_per_queued_task": "memory that Redis takes for a waiting task",
     "working_processes": "processes that started tasks of the capacity drain",
     "working_threads": "threads, over all processes, that started tasks of the capacity drain",
-    **TOTAL_COLUMNS,
 }
-
-_HIGHER = ("throughput", "enqueue_per_s", "bulk_enqueue_per_s", "drain_per_s", "drain_share_of_control")
-_LOWER = (
-    *("total_time", "mean_latency", "p50", "p95", "p99"),
-    *(name for name in _COLUMNS if name.startswith(("memory_", "redis_")) or name.endswith(("_ms", "_cpu_s_per_1000"))),
-    *("failed", "lost", "duplicated"),
-)
-_BETTER: dict[str, Direction] = {**dict.fromkeys(_HIGHER, "higher"), **dict.fromkeys(_LOWER, "lower")}
 
 
 def _sizes(tasks: int, paced_s: float, half_s: float) -> dict[str, float | int]:
@@ -111,7 +88,13 @@ class Throughput(ScenarioDefaults):
         "standard": _sizes(tasks=10_000, paced_s=10, half_s=10),
         "full": _sizes(tasks=20_000, paced_s=30, half_s=30),
     }
-    columns: Mapping[str, str] = _COLUMNS
+    drained = CAPACITY
+    paced = PACED
+    own_columns = _COLUMNS
+    own_better = directions(
+        higher=("enqueue_per_s", "bulk_enqueue_per_s", "drain_per_s", "drain_share_of_control"),
+        lower=(n for n in _COLUMNS if n.startswith(("memory_", "redis_")) or n.endswith(("_ms", "_cpu_s_per_1000"))),
+    )
     summary: Mapping[str, str] = {
         "drain_per_s": "drain/s",
         "drain_share_of_control": "of control",
@@ -122,68 +105,49 @@ class Throughput(ScenarioDefaults):
         "worker_cpu_s_per_1000": "CPU s/1k",
     }
     shares: Mapping[str, str] = {"drain_share_of_control": "drain_per_s"}
-    better: Mapping[str, Direction] = _BETTER
-
     own_flags: Sequence[FlagKind] = (PACED_RATE_CAPPED,)
-
-    def check(self, sizes: Sizes) -> None:
-        """Raises ValueError for a size that is not positive, and KeyError for one that is missing."""
-        for name in ("tasks", "rate_per_s", "paced_s", "half_s"):
-            if not sizes[name] > 0:
-                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """The four phases."""
         sizes = context.sizes
-        tasks, rate_per_s = max(1, int(sizes["tasks"])), sizes["rate_per_s"]
+        tasks, rate_per_s = whole(sizes["tasks"]), sizes["rate_per_s"]
         capacity = yield PhasePlan(CAPACITY, TASKS, Prefilled(tasks))
         yield PhasePlan(BULK, TASKS, Prefilled(max(1, tasks // 4), many=True))
         yield PhasePlan(PACED, TASKS, Paced(rate_per_s, sizes["paced_s"]))
-        rates = [rate for rate in _limits_per_s(capacity()) if rate is not None]
+        rates = [rate for rate in limits_per_s(capacity()) if rate is not None]
         half_per_s = UTILISATION * min(rates) if rates else rate_per_s
         yield PhasePlan(HALF, TASKS, Paced(half_per_s, sizes["half_s"], "poisson", int(sizes["arrivals_seed"])))
 
-    def measures(self, data: RunData) -> Measures:
-        """The measures of one run."""
-        values: Values = dict.fromkeys(self.columns)
+    def own_measures(self, data: RunData) -> Measures:
+        """What the drain costs, the latencies at both rates, stage by stage, and memory."""
+        values = _memory_measures(data)
         if capacity := data.phases.get(CAPACITY):
             values |= _capacity_measures(capacity)
         if bulk := data.phases.get(BULK):
             values["bulk_enqueue_per_s"] = bulk.tasks.enqueue_rate_per_s()
         if paced := data.phases.get(PACED):
-            values |= _headline_latency(paced) | _latencies(paced)
+            values |= _latencies(paced)
             values["paced_rate_offered_per_s"] = paced.tasks.offered_rate_per_s()
         if half := data.phases.get(HALF):
             values |= _latencies(half)
             values["half_rate_per_s"] = half.tasks.offered_rate_per_s()
-        return {**values, **_memory_measures(data), **totals(data)}
+        return values
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """A note where the producer could not have kept half of the capacity up."""
         capacity, half = data.phases.get(CAPACITY), data.phases.get(HALF)
         if capacity is None or half is None or not isinstance(half.record.load, Paced):
             return ()
-        drain_per_s, enqueue_per_s = _limits_per_s(capacity)
+        drain_per_s, enqueue_per_s = limits_per_s(capacity)
         if drain_per_s is None or enqueue_per_s is None or drain_per_s <= enqueue_per_s:
             return ()
         rate, wanted = half.record.load.rate_per_s, UTILISATION * drain_per_s
         return (PACED_RATE_CAPPED.flag(phase=HALF, rate=rate, half=wanted, enqueue=enqueue_per_s),)
 
 
-def _limits_per_s(capacity: PhaseData) -> tuple[float | None, float | None]:
-    """What the worker drains and what one producer enqueues a second."""
-    return capacity.tasks.drain_rate_per_s(), capacity.tasks.enqueue_rate_per_s()
-
-
 def _capacity_measures(phase: PhaseData) -> Values:
-    last_end_ns = phase.tasks.last_end_ns()
-    total_s = None if last_end_ns is None else (last_end_ns - phase.record.resumed_ns) / NS_PER_S
     cpu, cost = cpu_per_1000(phase), redis_cost(phase)
     return {
-        "task_count": phase.account.planned,
-        "total_time": total_s,
-        "throughput": phase.account.ended / total_s if total_s else None,
-        "cpu_percent": cpu_percent(drain_cpu_s(phase), total_s),
         "enqueue_per_s": phase.tasks.enqueue_rate_per_s(),
         "drain_per_s": phase.tasks.drain_rate_per_s(),
         "worker_cpu_s_per_1000": cpu.worker_s,
@@ -197,48 +161,24 @@ def _capacity_measures(phase: PhaseData) -> Values:
     }
 
 
-def _headline_latency(phase: PhaseData) -> Values:
-    summary = summarise(phase.tasks.end_to_end_ns())
-    return {"mean_latency": summary.mean_ms, "p50": summary.p50_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}
-
-
 def _latencies(phase: PhaseData) -> Values:
     """Percentiles of every stage; none at all where nothing was executed, for the way there would pass for a latency."""
-    if not phase.account.ended:
-        return {}
-    table = phase.tasks
-    stages: dict[str, Ints] = {
-        "lateness": table.lateness_ns(),
-        "send": table.send_ns(),
-        "queue_wait": table.queue_wait_ns(),
-        "service": table.service_ns(),
-        "end_to_end": table.end_to_end_ns(),
-    }
-    return {
-        f"{phase.record.name}_{stage}_{figure}_ms": value
-        for stage, latencies_ns in stages.items()
-        for figure, value in _figures(summarise(latencies_ns)).items()
-    }
-
-
-def _figures(summary: LatencySummary) -> Values:
-    return {
-        "p50": summary.p50_ms,
-        "p95": summary.p95_ms,
-        "p99": summary.p99_ms,
-        "p99_9": summary.p99_9_ms,
-        "max": summary.max_ms,
-    }
+    values: Values = {}
+    if phase.account.ended:
+        for stage, (latencies_ns, _) in _STAGES.items():
+            values |= figures(f"{phase.record.name}_{stage}", latencies_ns(phase.tasks), _FIGURES)
+    return values
 
 
 def _memory_measures(data: RunData) -> Values:
     memory = worker_memory(data)
-    values: Values = {"memory_mb": memory.peak.pss_mb}
-    for when, tree in {"idle": memory.idle, "peak": memory.peak, "after": memory.after}.items():
-        values[f"memory_{when}_pss_mb"] = tree.pss_mb if tree else None
-        values[f"memory_{when}_rss_mb"] = tree.rss_mb if tree else None
-        values[f"memory_{when}_uss_mb"] = tree.uss_mb if tree else None
-    return values
+    seen: Mapping[str, TreeMemory | None] = {"idle": memory.idle, "peak": memory.peak, "after": memory.after}
+    return {
+        f"memory_{when}_{kind}_mb": value
+        for when, tree in seen.items()
+        if tree is not None
+        for kind, value in {"pss": tree.pss_mb, "rss": tree.rss_mb, "uss": tree.uss_mb}.items()
+    }
 
 
 SCENARIO = Throughput()

@@ -1,39 +1,26 @@
 """Scenario 2: what a queue makes of its slots when tasks wait for an HTTP service."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 
 import pandas as pd
 
 from benchmarks.arithmetic import ratio
-from benchmarks.plan.scaling import slots_in_reach
-from benchmarks.plan.sizes import Sizes
+from benchmarks.plan.sizes import Sizes, require_at_least
 from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.better import Direction
 from benchmarks.record.concurrency import executing
-from benchmarks.record.flags import Flag
-from benchmarks.record.mock_api_books import (
-    CAPACITY_FACT,
-    MOCK_API_COLUMNS,
-    Served,
-    asked_latencies_ms,
-    balance,
-    books_flags,
-    limit_flags,
-    mock_api_measures,
-    phases_with_log,
-    served,
-)
-from benchmarks.record.percentiles import summarise
-from benchmarks.record.resources import BYTES_PER_MB, cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.record.mock_api_books import MOCK_API_COLUMNS, asked_latencies_ms
+from benchmarks.record.percentiles import figures
+from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, drain_cpu_s, phase_memory_mb
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values
-from benchmarks.record.task_table import MISSING
-from benchmarks.record.totals import TOTAL_COLUMNS, totals
-from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.record.shared import LATENCY_COLUMNS, Values
+from benchmarks.record.spans import busy_s
+from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.mock_api import MOCK_API_LOG
-from benchmarks.scenarios.defaults import ScenarioDefaults
-from infrastructure.readings import TreeSample
+from benchmarks.scenarios.defaults import directions
+from benchmarks.scenarios.mock_api import CallsMockApi, slots_for_waiting
 from tasks.http_work import Parameters
-from tasks.loads import NS_PER_S, Prefilled, only
+from tasks.loads import Prefilled, only
 
 WORKLOAD = "http_get"
 SLOTS = (10, 50, 100, 200)
@@ -64,11 +51,10 @@ _LOGNORMAL_COLUMNS = (
     "service_p99_ms",
 )
 
-_COLUMNS: dict[str, str] = {
+_COLUMNS: Mapping[str, str] = {
     "task_count": "tasks of the drain with the best throughput",
     "total_time": "s from the first start of one of them to the last end",
     "throughput": "highest of slots_N_per_s: tasks ended a second while others were waiting, 1/s",
-    "memory_mb": "highest PSS of the whole process tree of any of the run's workers, MB of 10^6 bytes",
     "cpu_percent": "CPU of the worker's tree over the drain with the best throughput, 100 = one core",
     "throughput_share_of_control": "throughput over the mean of the control's valid runs",
     "ideal_share": "throughput over slots / latency of that drain",
@@ -78,21 +64,19 @@ _COLUMNS: dict[str, str] = {
         for name in _LOGNORMAL_COLUMNS
     },
     **MOCK_API_COLUMNS,
-    **TOTAL_COLUMNS,
 }
 
-_HIGHER = ("throughput", "throughput_share_of_control", "ideal_share")
-_LOWER = ("memory_mb", "failed", "lost", "duplicated")
-_POINT_BETTER: dict[str, Direction] = {
-    **dict.fromkeys(("per_s", "ideal_share", "in_flight_mean"), "higher"),
-    **dict.fromkeys(("memory_mb", "memory_per_slot_mb", "worker_cpu_ms_per_task", "service_p50_ms", "service_p99_ms"), "lower"),
-}
-_BETTER: dict[str, Direction] = {
-    **dict.fromkeys(_HIGHER, "higher"),
-    **dict.fromkeys(_LOWER, "lower"),
+_POINT_BETTER = directions(
+    higher=("per_s", "ideal_share", "in_flight_mean"),
+    lower=("memory_mb", "memory_per_slot_mb", "worker_cpu_ms_per_task", "service_p50_ms", "service_p99_ms"),
+)
+_BETTER: Mapping[str, Direction | None] = {
+    **directions(higher=("throughput_share_of_control", "ideal_share")),
+    # Of the best drain, which has as many tasks as its worker has slots.
+    "total_time": None,
     **{
         f"{point}_{name}": direction
-        for point in (*(f"slots_{slots}" for slots in SLOTS), "lognormal")
+        for point in (*(f"slots_{slots}" for slots in SLOTS), LOGNORMAL)
         for name, direction in _POINT_BETTER.items()
         if f"{point}_{name}" in _COLUMNS
     },
@@ -109,7 +93,7 @@ def _sizes(waves: Mapping[int, int], lognormal_waves: int) -> dict[str, float | 
     }
 
 
-class IoBound(ScenarioDefaults):
+class IoBound(CallsMockApi):
     """For each number of slots a worker that drains ``waves`` tasks a slot (0: none), which call the mock API with a fixed
     latency; the last and largest worker then drains tasks whose latencies are log-normal.
 
@@ -128,7 +112,9 @@ class IoBound(ScenarioDefaults):
         "standard": _sizes(dict.fromkeys(SLOTS, 30), lognormal_waves=20),
         "full": _sizes(dict.fromkeys(SLOTS, 100), lognormal_waves=100),
     }
-    columns: Mapping[str, str] = _COLUMNS
+    lacking = LATENCY_COLUMNS
+    own_columns = _COLUMNS
+    own_better = _BETTER
     summary: Mapping[str, str] = {
         "throughput": "best tasks/s",
         "throughput_share_of_control": "of control",
@@ -141,14 +127,10 @@ class IoBound(ScenarioDefaults):
         "slots_50_memory_per_slot_mb": "MB/slot",
     }
     shares: Mapping[str, str] = {"throughput_share_of_control": "throughput"}
-    better: Mapping[str, Direction] = _BETTER
-    facts: Sequence[str] = (CAPACITY_FACT,)
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        for name in ("latency_ms", "processes_per_core"):
-            if not sizes[name] >= 1:
-                raise ValueError(f"size {name} of {self.name} must be at least 1, not {sizes[name]}")
+        require_at_least(self.name, sizes, {"latency_ms": 1, "processes_per_core": 1})
         if not 0 <= sizes["lognormal_sigma"] <= 2:
             raise ValueError(f"size lognormal_sigma of {self.name} must be from 0 to 2, not {sizes['lognormal_sigma']}")
         waves = {name: sizes[name] for name in (*(f"waves_{slots}" for slots in SLOTS), "waves_lognormal")}
@@ -164,7 +146,7 @@ class IoBound(ScenarioDefaults):
         fixed = _parameters(sizes, lognormal=False)
         reached = 0
         for asked in SLOTS:
-            waves, slots = int(sizes[f"waves_{asked}"]), _reach(context, asked)
+            waves, slots = int(sizes[f"waves_{asked}"]), slots_for_waiting(context, asked)
             if waves and slots > reached:
                 reached = slots
                 worker = WorkerWish(slots=slots, warm=only(WORKLOAD, fixed))
@@ -173,30 +155,44 @@ class IoBound(ScenarioDefaults):
             drawn = only(WORKLOAD, _parameters(sizes, lognormal=True))
             yield PhasePlan(LOGNORMAL, drawn, Prefilled(waves * reached), worker, (MOCK_API_LOG,))
 
-    def measures(self, data: RunData) -> Measures:
-        """The measures of one run."""
-        values: Values = dict.fromkeys(self.columns)
+    def own_measures(self, data: RunData) -> Measures:
+        """The figures of every drain, and those of the one with the best throughput."""
+        values = dict(self.mock_api_measures(data))
         points = {asked: phase for asked in SLOTS if (phase := _standing_for(asked, data)) is not None}
-        figures = {asked: _point(phase, data) for asked, phase in points.items()}
-        for asked, figure in figures.items():
-            values |= {f"slots_{asked}_{name}": value for name, value in figure.items()}
+        found = {asked: self._point(phase, data) for asked, phase in points.items()}
+        for asked, point in found.items():
+            values |= {f"slots_{asked}_{name}": value for name, value in point.items()}
         if drawn := data.phases.get(LOGNORMAL):
-            figure = _point(drawn, data)
-            values |= {f"lognormal_{name}": figure[name] for name in _LOGNORMAL_COLUMNS}
-        rates = {asked: rate for asked, figure in figures.items() if (rate := figure["per_s"]) is not None}
+            point = self._point(drawn, data)
+            values |= {f"{LOGNORMAL}_{name}": point[name] for name in _LOGNORMAL_COLUMNS}
+        rates = {asked: rate for asked, point in found.items() if (rate := point["per_s"]) is not None}
         if rates:
             best = max(rates, key=lambda asked: rates[asked])
-            values |= _best(points[best], figures[best])
-        return {
-            **values,
-            **mock_api_measures([_served(phase, log, data) for phase, log in phases_with_log(data)]),
-            "memory_mb": worker_memory(data).peak.pss_mb,
-            **totals(data),
-        }
+            values |= _best(points[best], found[best])
+        return values
 
-    def flags(self, data: RunData) -> Sequence[Flag]:
-        """What makes a run invalid: requests and tasks that do not match, or a mock API that was the limit."""
-        return tuple(flag for phase, log in phases_with_log(data) for flag in _phase_flags(phase, log, data))
+    def asked_ms(self, phase: PhaseData, log: pd.DataFrame, data: RunData) -> pd.Series:
+        """All of a phase have the same parameters."""
+        return asked_latencies_ms(log, _parameters(data.context.sizes, lognormal=phase.record.name == LOGNORMAL))
+
+    def _point(self, phase: PhaseData, data: RunData) -> Values:
+        """The figures of one drain."""
+        worker, ran = phase.record.worker, executing(phase.tasks)
+        log = phase.readings.get(MOCK_API_LOG.name)
+        latency_ms = None if log is None else self.served(phase, log, data).asked_mean_ms
+        memory_mb = phase_memory_mb(phase, data)
+        return {
+            "reached": worker.slots,
+            "processes": worker.processes,
+            "per_s": ran.tasks_per_s,
+            "ideal_share": None if latency_ms is None else ratio(ran.tasks_per_s, worker.slots * 1000 / latency_ms),
+            "in_flight_mean": ran.in_flight_mean,
+            "in_flight_max": ran.in_flight_max,
+            "memory_mb": memory_mb,
+            "memory_per_slot_mb": ratio(memory_mb, worker.slots),
+            "worker_cpu_ms_per_task": cpu_ms_per_task(phase),
+            **figures("service", phase.tasks.service_ns(), ("p50", "p99")),
+        }
 
 
 def _phase_of(asked: int) -> str:
@@ -210,75 +206,25 @@ def _parameters(sizes: Sizes, *, lognormal: bool) -> Parameters:
     return fixed | {"distribution": "lognormal", "sigma": sizes["lognormal_sigma"], "seed": LATENCY_SEED}
 
 
-def _reach(context: RunContext, asked: int) -> int:
-    most_processes = int(context.sizes["processes_per_core"]) * context.cores
-    return slots_in_reach(context.variant, asked, context.processes, most_processes)
-
-
 def _standing_for(asked: int, data: RunData) -> PhaseData | None:
     """The drain with so many slots; where the variant has no more than it was tried with already, that one."""
     context = data.context
     tried = [slots for slots in SLOTS if context.sizes[f"waves_{slots}"]]
     if asked not in tried:
         return None
-    first = next(slots for slots in tried if _reach(context, slots) == _reach(context, asked))
+    first = next(slots for slots in tried if slots_for_waiting(context, slots) == slots_for_waiting(context, asked))
     return data.phases.get(_phase_of(first))
 
 
-def _asked_of(phase: PhaseData, data: RunData) -> Parameters:
-    return _parameters(data.context.sizes, lognormal=phase.record.name == LOGNORMAL)
-
-
-def _served(phase: PhaseData, log: pd.DataFrame, data: RunData) -> Served:
-    return served(log, asked_latencies_ms(log, _asked_of(phase, data)), data.context.facts.get(CAPACITY_FACT))
-
-
-def _point(phase: PhaseData, data: RunData) -> Values:
-    """The figures of one drain."""
-    worker = phase.record.worker
-    ran, service = executing(phase.tasks), summarise(phase.tasks.service_ns())
-    log = phase.readings.get(MOCK_API_LOG.name)
-    latency_ms = None if log is None else _served(phase, log, data).asked_mean_ms
-    memory_mb = max(sample.pss_bytes for sample in _samples(phase, data)) / BYTES_PER_MB
-    cpu_s = drain_cpu_s(phase)
-    return {
-        "reached": worker.slots,
-        "processes": worker.processes,
-        "per_s": ran.tasks_per_s,
-        "ideal_share": None if latency_ms is None else ratio(ran.tasks_per_s, worker.slots * 1000 / latency_ms),
-        "in_flight_mean": ran.in_flight_mean,
-        "in_flight_max": ran.in_flight_max,
-        "memory_mb": memory_mb,
-        "memory_per_slot_mb": ratio(memory_mb, worker.slots),
-        "worker_cpu_ms_per_task": ratio(1000 * cpu_s, phase.account.ended),
-        "service_p50_ms": service.p50_ms,
-        "service_p99_ms": service.p99_ms,
-    }
-
-
-def _samples(phase: PhaseData, data: RunData) -> Iterator[TreeSample]:
-    record = phase.record
-    yield from (mark.worker for mark in (record.before, record.filled, record.after))
-    yield from (sample for sample in data.samples if record.began_ns <= sample.at_ns <= record.drained_ns)
-
-
-def _best(phase: PhaseData, figure: Mapping[str, float | int | None]) -> Values:
-    tasks = phase.tasks
-    first_ns, last_ns = int(tasks.started_ns[tasks.started_ns != MISSING].min()), tasks.last_end_ns()
-    total_s = None if last_ns is None else (last_ns - first_ns) / NS_PER_S
+def _best(phase: PhaseData, point: Mapping[str, float | int | None]) -> Values:
+    total_s = busy_s(phase.tasks)
     return {
         "task_count": phase.account.planned,
         "total_time": total_s,
-        "throughput": figure["per_s"],
-        "ideal_share": figure["ideal_share"],
+        "throughput": point["per_s"],
+        "ideal_share": point["ideal_share"],
         "cpu_percent": cpu_percent(drain_cpu_s(phase), total_s),
     }
-
-
-def _phase_flags(phase: PhaseData, log: pd.DataFrame, data: RunData) -> Iterator[Flag]:
-    record = phase.record
-    yield from books_flags(record.name, balance(log, phase.tasks, data.run, record.number))
-    yield from limit_flags(record.name, _served(phase, log, data))
 
 
 SCENARIO = IoBound()

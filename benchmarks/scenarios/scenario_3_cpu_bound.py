@@ -5,19 +5,20 @@ from dataclasses import dataclass
 
 from benchmarks.arithmetic import difference, ratio, speedups
 from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
-from benchmarks.plan.sizes import Sizes
+from benchmarks.plan.sizes import Sizes, require_at_least, whole
 from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.concurrency import overlapped_share
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.percentiles import LatencySummary, summarise
-from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.record.percentiles import figures, summarise
+from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, drain_cpu_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values
-from benchmarks.record.task_table import MISSING, TaskTable
-from benchmarks.record.totals import TOTAL_COLUMNS, totals
-from benchmarks.run.contract import Direction, Look, PhasePlan
-from benchmarks.scenarios.defaults import ScenarioDefaults
+from benchmarks.record.shared import Values, latency_measures
+from benchmarks.record.spans import busy_rate_per_s, busy_s
+from benchmarks.record.task_table import TaskTable
+from benchmarks.run.contract import Look, PhasePlan
+from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from tasks.contract import Execution
-from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass, only
+from tasks.loads import Mix, Paced, Prefilled, TaskClass, only
 
 NATIVE, PYTHON = "pbkdf2", "pbkdf2_python"
 NATIVE_FACT, PYTHON_FACT = "pbkdf2_iterations_per_ms", "pbkdf2_python_iterations_per_ms"
@@ -50,15 +51,11 @@ HEAVY_TASKS_OVERLAP = FlagKind(
     "What light tasks suffer here is also for want of free slots: quiet the machine, or raise size heavy_each.",
 )
 
-_COLUMNS: dict[str, str] = {
+_COLUMNS: Mapping[str, str] = {
     "task_count": "short CPU-bound tasks (OpenSSL's PBKDF2) prefilled for the drain by one process with one slot on every core",
     "total_time": "s from the first start of one of them to the last end",
     "throughput": "task_count over total_time, 1/s",
     "mean_latency": "mean end to end latency of light tasks beside heavy ones in the same worker, ms, from when they were due",
-    "p50": "median of the same, ms",
-    "p95": "95th percentile of the same, ms",
-    "p99": "99th percentile of the same, ms",
-    "memory_mb": "highest PSS of the whole process tree of any of the run's workers, MB of 10^6 bytes",
     "cpu_percent": "CPU of the worker's tree over total_time, 100 = one core",
     "throughput_share_of_control": "throughput over the mean of the control's valid runs",
     "processes": "processes of that worker, one slot each",
@@ -94,23 +91,16 @@ _COLUMNS: dict[str, str] = {
     "light_rate_offered_per_s": "tasks sent a second in the phase with heavy tasks",
     "heavy_beside_service_p50_ms": "median time that a heavy task took beside the light ones, ms",
     "heavy_overlap_share": "share of the heavy tasks that were due before the one before them had ended: 0 as it is meant",
-    **TOTAL_COLUMNS,
 }
 
 _HIGHER = (
-    *("throughput", "throughput_share_of_control", "utilisation_share", "ideal_share", "speedup", "speedup_per_added_process"),
+    *("utilisation_share", "ideal_share", "speedup", "pool_python_share_of_control"),
     *(name for name in _COLUMNS if name.startswith(("throughput_", "speedup_", "slots_speedup_")) or name.endswith("_per_s")),
-    "pool_python_share_of_control",
 )
 _LOWER = (
-    *("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb", "worker_cpu_ms_per_task", "gil_cost_ratio"),
+    *("worker_cpu_ms_per_task", "gil_cost_ratio", "loaded_service_p50_ms", "heavy_beside_service_p50_ms", "heavy_overlap_share"),
     *(name for name in _COLUMNS if name.startswith("light_") and not name.endswith("_per_s")),
-    *("loaded_service_p50_ms", "heavy_beside_service_p50_ms", "heavy_overlap_share", "failed", "lost", "duplicated"),
 )
-_BETTER: dict[str, Direction] = {
-    **dict.fromkeys((name for name in _HIGHER if name != "light_rate_offered_per_s"), "higher"),
-    **dict.fromkeys(_LOWER, "lower"),
-}
 
 
 def _sizes(tasks: int, heavy_tasks: int, pool_tasks: int, pool_heavy_tasks: int, light_s: float) -> dict[str, float | int]:
@@ -143,7 +133,8 @@ class CpuBound(ScenarioDefaults):
         "standard": _sizes(tasks=150, heavy_tasks=10, pool_tasks=150, pool_heavy_tasks=20, light_s=10),
         "full": _sizes(tasks=500, heavy_tasks=50, pool_tasks=500, pool_heavy_tasks=50, light_s=30),
     }
-    columns: Mapping[str, str] = _COLUMNS
+    own_columns = _COLUMNS
+    own_better = directions(higher=(name for name in _HIGHER if name != "light_rate_offered_per_s"), lower=_LOWER)
     summary: Mapping[str, str] = {
         "throughput": "tasks/s",
         "speedup": "speed-up",
@@ -158,17 +149,13 @@ class CpuBound(ScenarioDefaults):
         "throughput_share_of_control": "throughput",
         "pool_python_share_of_control": "pool_python_per_s",
     }
-    better: Mapping[str, Direction] = _BETTER
     facts: Sequence[str] = (NATIVE_FACT, PYTHON_FACT)
     own_flags: Sequence[FlagKind] = (CPU_TASK_OFF, HEAVY_TASKS_OVERLAP)
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive or lets heavy tasks overlap, and KeyError for one that is missing."""
-        for name in self.sizes["quick"]:
-            if not sizes[name] > 0:
-                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
-        if sizes["heavy_each"] < 2:
-            raise ValueError(f"size heavy_each of {self.name} must be at least 2, not {sizes['heavy_each']}")
+        super().check(sizes)
+        require_at_least(self.name, sizes, {"heavy_each": 2})
         apart_ms = 1000 * sizes["heavy_each"] / sizes["light_rate_per_s"]
         if apart_ms <= sizes["heavy_ms"]:
             raise ValueError(
@@ -181,41 +168,38 @@ class CpuBound(ScenarioDefaults):
         work, most = _Work.of(context), context.processes
         sizes = context.sizes
         for processes in counts_of_processes(most):
-            count = _whole(sizes["tasks_per_process"]) * processes
+            count = whole(sizes["tasks_per_process"]) * processes
             yield PhasePlan(_drain(processes), work.native, Prefilled(count), _each_its_own(processes))
-        heavy_count = _whole(sizes["heavy_tasks_per_process"]) * most
+        heavy_count = whole(sizes["heavy_tasks_per_process"]) * most
         yield PhasePlan(HEAVY, work.heavy_native, Prefilled(heavy_count), _each_its_own(most))
-        pool, pool_count = _each_its_own(most), max(most, _whole(sizes["pool_tasks"]))
+        pool, pool_count = _each_its_own(most), max(most, whole(sizes["pool_tasks"]))
         if context.variant.execution in SHARING:
             pool = WorkerWish(processes=1, slots=most, warm=WARM)
             yield PhasePlan(POOL_NATIVE, work.native, Prefilled(pool_count), pool)
         yield PhasePlan(POOL_PYTHON, work.python, Prefilled(pool_count), pool)
-        yield PhasePlan(POOL_HEAVY, work.heavy_python, Prefilled(max(most, _whole(sizes["pool_heavy_tasks"]))), pool)
+        yield PhasePlan(POOL_HEAVY, work.heavy_python, Prefilled(max(most, whole(sizes["pool_heavy_tasks"]))), pool)
         rate_per_s, seconds, each = sizes["light_rate_per_s"], sizes["light_s"], sizes["heavy_each"]
         yield PhasePlan(ALONE, only("noop"), Paced(rate_per_s * (1 - 1 / each), seconds), pool)
         yield PhasePlan(BESIDE, work.light_and_heavy(each), Paced(rate_per_s, seconds), pool)
 
-    def measures(self, data: RunData) -> Measures:
-        """The measures of one run."""
-        values: Values = dict.fromkeys(self.columns)
-        sizes, most = data.context.sizes, data.context.processes
-        rates = {n: _busy_rate_per_s(data.phases.get(_drain(n))) for n in counts_of_processes(most)}
-        single = rates.get(1)
+    def own_measures(self, data: RunData) -> Measures:
+        """The drains by each number of processes, the pool's, and what light tasks suffer beside heavy ones."""
+        phases, most = data.phases, data.context.processes
+        rates = {n: busy_rate_per_s(phases.get(_drain(n))) for n in counts_of_processes(most)}
         gains = speedups(rates)
-        for n in COUNTS_OF_PROCESSES:
-            values[f"throughput_{in_words(n)}_per_s"] = rates.get(n)
-        for n in COUNTS_OF_PROCESSES[1:]:
-            values[f"speedup_{in_words(n)}"] = gains.get(n)
-        if drain := data.phases.get(_drain(most)):
-            values |= _drain_measures(drain, most, sizes)
         speedup = gains[most]
-        values["speedup"] = speedup
-        values["speedup_per_added_process"] = (speedup - 1) / (most - 1) if speedup is not None and most > 1 else None
-        values["task_service_p50_ms"] = _service_p50_ms(data.phases.get(_drain(1)))
-        values["heavy_throughput_per_s"] = _busy_rate_per_s(data.phases.get(HEAVY))
-        values |= _pool_measures(data, single) | _light_measures(data)
-        values["memory_mb"] = worker_memory(data).peak.pss_mb
-        values.update(totals(data))
+        values: Values = {
+            **{f"throughput_{in_words(n)}_per_s": rates.get(n) for n in COUNTS_OF_PROCESSES},
+            "speedup": speedup,
+            **{f"speedup_{in_words(n)}": gains.get(n) for n in COUNTS_OF_PROCESSES[1:]},
+            "speedup_per_added_process": (speedup - 1) / (most - 1) if speedup is not None and most > 1 else None,
+            "task_service_p50_ms": _service_p50_ms(phases.get(_drain(1))),
+            "heavy_throughput_per_s": busy_rate_per_s(phases.get(HEAVY)),
+            **_pool_measures(data, rates.get(1)),
+            **_light_measures(phases.get(ALONE), phases.get(BESIDE)),
+        }
+        if drain := phases.get(_drain(most)):
+            values |= _drain_measures(drain, most, data.context.sizes["task_ms"])
         return values
 
     def flags(self, data: RunData) -> Sequence[Flag]:
@@ -224,7 +208,7 @@ class CpuBound(ScenarioDefaults):
         wanted_ms, median_ms = data.context.sizes["task_ms"], _service_p50_ms(data.phases.get(_drain(1)))
         if median_ms is not None and abs(median_ms / wanted_ms - 1) > TOLERANCE:
             flags.append(CPU_TASK_OFF.flag(phase=_drain(1), median=median_ms, wanted=wanted_ms))
-        overlap = _overlap_share(data.phases.get(BESIDE))
+        overlap = overlapped_share(_of_label(data.phases.get(BESIDE), HEAVY_LABEL))
         if overlap is not None and overlap > OVERLAP_SHARE:
             flags.append(HEAVY_TASKS_OVERLAP.flag(phase=BESIDE, share=overlap))
         return flags
@@ -244,10 +228,10 @@ class _Work:
         short_ms, long_ms = context.sizes["task_ms"], context.sizes["heavy_ms"]
         native_per_ms, python_per_ms = context.facts[NATIVE_FACT], context.facts[PYTHON_FACT]
         return cls(
-            native=only(NATIVE, _whole(native_per_ms * short_ms)),
-            python=only(PYTHON, _whole(python_per_ms * short_ms)),
-            heavy_native=only(NATIVE, _whole(native_per_ms * long_ms)),
-            heavy_python=only(PYTHON, _whole(python_per_ms * long_ms)),
+            native=only(NATIVE, whole(native_per_ms * short_ms)),
+            python=only(PYTHON, whole(python_per_ms * short_ms)),
+            heavy_native=only(NATIVE, whole(native_per_ms * long_ms)),
+            heavy_python=only(PYTHON, whole(python_per_ms * long_ms)),
         )
 
     def light_and_heavy(self, each: float) -> Mix:
@@ -265,38 +249,22 @@ def _each_its_own(processes: int) -> WorkerWish:
     return WorkerWish(processes=processes, slots=processes, warm=WARM)
 
 
-def _whole(size: float) -> int:
-    return max(1, int(size))
-
-
-def _busy_s(tasks: TaskTable) -> float | None:
-    """From the first start to the last end: neither how soon a worker notices that there is work, nor what it does afterwards."""
-    last_end_ns, starts_ns = tasks.last_end_ns(), tasks.started_ns[tasks.started_ns != MISSING]
-    if last_end_ns is None or len(starts_ns) == 0:
-        return None
-    return (last_end_ns - int(starts_ns.min())) / NS_PER_S
-
-
-def _busy_rate_per_s(phase: PhaseData | None) -> float | None:
-    return None if phase is None else ratio(phase.account.ended, _busy_s(phase.tasks))
-
-
 def _service_p50_ms(phase: PhaseData | None) -> float | None:
     return None if phase is None else summarise(phase.tasks.service_ns()).p50_ms
 
 
-def _drain_measures(phase: PhaseData, processes: int, sizes: Sizes) -> Values:
-    busy_s, cpu_s, rate = _busy_s(phase.tasks), drain_cpu_s(phase), _busy_rate_per_s(phase)
-    percent = cpu_percent(cpu_s, busy_s)
+def _drain_measures(phase: PhaseData, processes: int, task_ms: float) -> Values:
+    total_s, rate = busy_s(phase.tasks), busy_rate_per_s(phase)
+    percent = cpu_percent(drain_cpu_s(phase), total_s)
     return {
         "task_count": phase.account.planned,
-        "total_time": busy_s,
+        "total_time": total_s,
         "throughput": rate,
         "cpu_percent": percent,
         "processes": phase.record.worker.processes,
         "utilisation_share": None if percent is None else percent / 100 / processes,
-        "ideal_share": ratio(rate, processes * 1000 / sizes["task_ms"]),
-        "worker_cpu_ms_per_task": ratio(1000 * cpu_s, phase.account.ended),
+        "ideal_share": ratio(rate, processes * 1000 / task_ms),
+        "worker_cpu_ms_per_task": cpu_ms_per_task(phase),
         "loaded_service_p50_ms": _service_p50_ms(phase),
     }
 
@@ -304,55 +272,39 @@ def _drain_measures(phase: PhaseData, processes: int, sizes: Sizes) -> Values:
 def _pool_measures(data: RunData, single: float | None) -> Values:
     """A variant whose tasks share no process has no phase ``pool_native``: its pool is the worker on all cores."""
     phases, shares = data.phases, data.context.variant.execution in SHARING
-    native = _busy_rate_per_s(phases.get(POOL_NATIVE if shares else _drain(data.context.processes)))
-    python = _busy_rate_per_s(phases.get(POOL_PYTHON))
+    native = busy_rate_per_s(phases.get(POOL_NATIVE if shares else _drain(data.context.processes)))
+    python = busy_rate_per_s(phases.get(POOL_PYTHON))
     worked = phases[POOL_PYTHON].tasks.working_processes() if POOL_PYTHON in phases else None
     return {
         "pool_processes": worked,
         "pool_native_per_s": native,
         "pool_python_per_s": python,
-        "pool_heavy_python_per_s": _busy_rate_per_s(phases.get(POOL_HEAVY)),
+        "pool_heavy_python_per_s": busy_rate_per_s(phases.get(POOL_HEAVY)),
         "gil_cost_ratio": ratio(native, python),
         "slots_speedup_native": ratio(native, single),
         "slots_speedup_python": ratio(python, single),
     }
 
 
-def _light_measures(data: RunData) -> Values:
-    values: Values = {}
-    alone, beside = _light(data.phases.get(ALONE)), _light(data.phases.get(BESIDE))
-    values |= {
-        "light_alone_p50_ms": alone.p50_ms,
-        "light_alone_p99_ms": alone.p99_ms,
-        "light_alone_max_ms": alone.max_ms,
-        "mean_latency": beside.mean_ms,
-        "p50": beside.p50_ms,
-        "p95": beside.p95_ms,
-        "p99": beside.p99_ms,
-        "light_beside_max_ms": beside.max_ms,
-        "light_p50_added_ms": difference(beside.p50_ms, alone.p50_ms),
-        "light_p99_added_ms": difference(beside.p99_ms, alone.p99_ms),
-        "light_p99_ratio": ratio(beside.p99_ms, alone.p99_ms),
+def _light_measures(alone: PhaseData | None, beside: PhaseData | None) -> Values:
+    alone_ns, beside_ns = (_of_label(phase, LIGHT_LABEL).end_to_end_ns() for phase in (alone, beside))
+    without, with_heavy = summarise(alone_ns), summarise(beside_ns)
+    heavy = _of_label(beside, HEAVY_LABEL)
+    return {
+        **latency_measures(beside_ns),
+        **figures("light_alone", alone_ns, ("p50", "p99", "max")),
+        "light_beside_max_ms": with_heavy.max_ms,
+        "light_p50_added_ms": difference(with_heavy.p50_ms, without.p50_ms),
+        "light_p99_added_ms": difference(with_heavy.p99_ms, without.p99_ms),
+        "light_p99_ratio": ratio(with_heavy.p99_ms, without.p99_ms),
+        "light_rate_offered_per_s": None if beside is None else beside.tasks.offered_rate_per_s(),
+        "heavy_beside_service_p50_ms": summarise(heavy.service_ns()).p50_ms,
+        "heavy_overlap_share": overlapped_share(heavy),
     }
-    if phase := data.phases.get(BESIDE):
-        values["light_rate_offered_per_s"] = phase.tasks.offered_rate_per_s()
-        values["heavy_beside_service_p50_ms"] = summarise(phase.tasks.of_label(HEAVY_LABEL).service_ns()).p50_ms
-        values["heavy_overlap_share"] = _overlap_share(phase)
-    return values
 
 
-def _overlap_share(phase: PhaseData | None) -> float | None:
-    """Of the heavy tasks after the first; one that never ended is overlapped by the next."""
-    table = TaskTable.empty() if phase is None else phase.tasks.of_label(HEAVY_LABEL)
-    if len(table) < 2:
-        return None
-    before, after = table.finished_ns[:-1], table.due_ns[1:]
-    return float(((before == MISSING) | (after < before)).mean())
-
-
-def _light(phase: PhaseData | None) -> LatencySummary:
-    table = TaskTable.empty() if phase is None else phase.tasks.of_label(LIGHT_LABEL)
-    return summarise(table.end_to_end_ns())
+def _of_label(phase: PhaseData | None, label: int) -> TaskTable:
+    return TaskTable.empty() if phase is None else phase.tasks.of_label(label)
 
 
 SCENARIO = CpuBound()

@@ -1,42 +1,29 @@
 """Scenario 7: an order's way through a shop, as a chain of five tasks, with payments that fail."""
 
-from collections.abc import Generator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any
 
-import numpy as np
-
-from benchmarks.plan.sizes import Sizes
+from benchmarks.arithmetic import ratio
+from benchmarks.plan.sizes import Sizes, require_positive, whole
 from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.orders import (
-    Discrepancy,
-    Orders,
-    answered_well,
-    compare,
-    compare_stock,
-    entries_of,
-    failures_due,
-    requests_of,
-    retry_delays_ns,
-    total,
-)
-from benchmarks.record.percentiles import LatencySummary, summarise
-from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
-from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values
-from benchmarks.record.task_table import Ints
-from benchmarks.record.totals import TOTAL_COLUMNS, totals
-from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.record.order_books import BOOK_COLUMNS, BOOKS, book_measures
+from benchmarks.record.order_phase import ANALYSE, CHARGE, CONFIRM, VALIDATE, OrderPhase
+from benchmarks.record.order_retries import DELAY_COLUMNS, RETRY_COLUMNS, retry_measures
+from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
+from benchmarks.record.resources import drain_cpu_s, phase_cpu_percent, redis_commands, redis_network_bytes
+from benchmarks.record.run_data import Measures, RunContext, RunData
+from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values, drained_s, latency_measures
+from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.ledger import Ledger
 from benchmarks.run.devices.mock_api import MockApiLog
-from benchmarks.scenarios.defaults import ScenarioDefaults
+from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from tasks.contract import Variant
-from tasks.events import Outcome
-from tasks.loads import NS_PER_S, Chain, Mix, Paced, Prefilled, TaskClass
-from tasks.order_work import ITEMS, STAGES, failure_of, order_of
+from tasks.loads import Chain, Mix, Paced, Prefilled, TaskClass
+from tasks.order_work import STAGES
 
 CAPACITY, ORDERS = "capacity", "orders"
-VALIDATE, CHARGE, RESERVE, CONFIRM, ANALYSE = range(len(STAGES))
 NAMES = tuple(stage.removeprefix("order_") for stage in STAGES)
 
 BOOKS_UNBALANCED = FlagKind(
@@ -76,26 +63,17 @@ FAILURES_NOT_AS_INJECTED = FlagKind(
     "See in the worker's log what else was raised; a time limit of the client is the usual cause.",
 )
 
-_FIGURES = {"p50": "median", "p95": "95th percentile", "p99": "99th percentile", "max": "greatest"}
-_KINDS = {"clean": "no payment failed", "retried": "a payment failed once"}
-_BOOKS = {
-    "charges": "payments in the mock API's log",
-    "reservations": "reservations in the shop's book",
-    "confirmations": "e-mails in the mock API's log",
-    "analyses": "entries in the shop's analytics",
-    "stock": "pieces in stock",
-}
+_FIGURES = ("p50", "p95", "p99", "max")
+_KINDS = {"clean": ("", "no payment failed"), "retried": ("once", "a payment failed once")}
+"""Orders by how their payment was to fail."""
 
-_COLUMNS: dict[str, str] = {
+_COLUMNS: Mapping[str, str] = {
     "task_count": "tasks of the prefilled orders: five for each",
     "total_time": "s from letting the workers go on the prefilled orders to the last end of a task",
     "throughput": "prefilled orders completed over total_time, 1/s",
     "mean_latency": "mean time from when an order was due to the end of its last stage, orders completed at the paced rate, ms",
-    "p50": "median of the same, ms",
-    "p95": "95th percentile of the same, ms",
-    "p99": "99th percentile of the same, ms",
     "max_ms": "greatest of the same",
-    "memory_mb": "highest PSS of the worker's whole process tree, MB of 10^6 bytes",
+    "memory_mb": MEMORY_OF_ONE_WORKER,
     "cpu_percent": "CPU of the worker's tree at the paced rate and until all had ended, 100 = one core",
     "orders_offered_per_s": "orders sent a second at the paced rate",
     "orders_offered": "orders sent at the paced rate",
@@ -103,53 +81,32 @@ _COLUMNS: dict[str, str] = {
     "orders_failed": "orders of these of which a stage failed for good",
     "orders_stuck": "orders of these that neither were completed nor failed",
     **{
-        f"{kind}_{figure}_ms": f"{figure_words} of the latency of orders of which {words}"
-        for kind, words in _KINDS.items()
-        for figure, figure_words in _FIGURES.items()
+        f"{kind}_{figure}_ms": f"{FIGURE_WORDS[figure]} of the latency of orders of which {words}"
+        for kind, (_, words) in _KINDS.items()
+        for figure in _FIGURES
     },
     **{
-        f"{stage}_{part}_{figure}_ms": f"{figure_words} of the time {words}"
+        f"{stage}_{part}_{figure}_ms": f"{FIGURE_WORDS[figure]} of the time {words}"
         for stage in NAMES
         for part, words in {
             "wait": f"from the end of the stage before (the first: from when the order was due) to the start of {stage}",
             "service": f"from the first start of {stage} to its good end, retries and their waits included",
         }.items()
-        for figure, figure_words in _FIGURES.items()
+        for figure in _FIGURES
     },
-    "failures_due": "attempts that were to fail, from the ids of the orders whose payment came to an end",
-    "failures_injected": "requests for payment that the mock API answered with an error",
-    "failures_seen": "attempts that raised, over all stages",
-    "charge_attempts_due": "attempts at payment that these failures make necessary",
-    "charge_attempts": "attempts at payment that were started",
-    **{
-        f"retry_delay_{figure}_ms": f"{words} of the time from a failed answer to the next request for the same payment"
-        for figure, words in _FIGURES.items()
-    },
-    "retry_delay_asked_ms": "what that time was asked to be",
-    "discrepancies": "entries that the books lack or have too much, of both phases and all books, and stages out of order",
-    "unexplained_discrepancies": "discrepancies that no task executed twice, cut off or raising unasked explains",
-    "out_of_order": "stages that started though the one before had not ended well",
-    **{
-        f"{book}_{side}": f"{words} {side_words}, both phases"
-        for book, words in _BOOKS.items()
-        for side, side_words in {"missing": "fewer than tasks say were made", "extra": "more than tasks say were made"}.items()
-    },
+    **RETRY_COLUMNS,
+    **BOOK_COLUMNS,
     "worker_cpu_s_per_1000_orders": "CPU seconds of the worker's tree for 1,000 of the prefilled orders",
     "redis_commands_per_order": "commands of Redis for a prefilled order, enqueued and done, the shop's own eight included",
     "redis_bytes_per_order": "network bytes into and out of Redis for a prefilled order, likewise",
-    **TOTAL_COLUMNS,
 }
 
 _LOWER = (
-    *("total_time", "mean_latency", "p50", "p95", "p99", "max_ms", "memory_mb", "orders_stuck"),
+    *("max_ms", "orders_stuck", *DELAY_COLUMNS, *BOOK_COLUMNS),
     *(name for name in _COLUMNS if name.startswith(("clean_", "retried_", *(f"{stage}_wait_" for stage in NAMES)))),
     *(f"{stage}_service_{figure}_ms" for stage in NAMES for figure in _FIGURES),
-    *(f"retry_delay_{figure}_ms" for figure in _FIGURES),
-    *("discrepancies", "unexplained_discrepancies", "out_of_order"),
-    *(f"{book}_{side}" for book in _BOOKS for side in ("missing", "extra")),
-    *("worker_cpu_s_per_1000_orders", "redis_commands_per_order", "redis_bytes_per_order", "lost", "duplicated"),
+    *("worker_cpu_s_per_1000_orders", "redis_commands_per_order", "redis_bytes_per_order"),
 )
-_BETTER: dict[str, Direction] = {"throughput": "higher", "orders_completed": "higher", **dict.fromkeys(_LOWER, "lower")}
 
 
 def _sizes(capacity_orders: int, paced_s: float) -> dict[str, float | int]:
@@ -182,7 +139,12 @@ class RealWorld(ScenarioDefaults):
         "standard": _sizes(capacity_orders=200, paced_s=30),
         "full": _sizes(capacity_orders=1_000, paced_s=120),
     }
-    columns: Mapping[str, str] = _COLUMNS
+    own_columns = _COLUMNS
+    own_better: Mapping[str, Direction | None] = {
+        **directions(higher=("orders_completed",), lower=_LOWER),
+        # Payments are to fail.
+        "failed": None,
+    }
     summary: Mapping[str, str] = {
         "throughput": "orders/s",
         "p50": "p50 ms",
@@ -193,7 +155,6 @@ class RealWorld(ScenarioDefaults):
         "discrepancies": "off books",
         "memory_mb": "PSS MB",
     }
-    better: Mapping[str, Direction] = _BETTER
     expected: Mapping[str, str] = {"retry_delay_p50_ms": "retry_delay_asked_ms"}
     own_flags: Sequence[FlagKind] = (
         BOOKS_UNBALANCED,
@@ -203,11 +164,17 @@ class RealWorld(ScenarioDefaults):
         FAILURES_NOT_AS_INJECTED,
     )
 
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The greatest latency stands beside the shared ones."""
+        columns = super().columns
+        names = [name for name in columns if name != "max_ms"]
+        names.insert(names.index("p99") + 1, "max_ms")
+        return {name: columns[name] for name in names}
+
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        for name in ("capacity_orders", "orders_per_s", "paced_s", "backoff_s"):
-            if not sizes[name] > 0:
-                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
+        require_positive(self.name, sizes, ("capacity_orders", "orders_per_s", "paced_s", "backoff_s"))
         for name in ("charge_ms", "confirm_ms", "fail_once_share", "fail_always_share"):
             if not sizes[name] >= 0:
                 raise ValueError(f"size {name} of {self.name} must not be negative, not {sizes[name]}")
@@ -225,55 +192,54 @@ class RealWorld(ScenarioDefaults):
         sizes = context.sizes
         sound, failing = ({**sizes, "fail_once_share": 0, "fail_always_share": 0}, sizes)
         worker = WorkerWish(warm=_warm_up(sound))
-        burst = Prefilled(max(1, int(sizes["capacity_orders"])))
+        burst = Prefilled(whole(sizes["capacity_orders"]))
         yield PhasePlan(CAPACITY, _chain(sound), burst, worker, (Ledger(burst.count), MockApiLog()))
         paced = Paced(sizes["orders_per_s"], sizes["paced_s"])
         orders = int(sizes["orders_per_s"] * sizes["paced_s"] + 1e-9)
         devices = (Ledger(orders), MockApiLog())
         yield PhasePlan(ORDERS, _chain(failing), paced, worker, devices, failures_expected=True)
 
-    def measures(self, data: RunData) -> Measures:
-        """The measures of one run."""
-        values: Values = dict.fromkeys(self.columns)
-        values["memory_mb"] = worker_memory(data).peak.pss_mb
-        if capacity := data.phases.get(CAPACITY):
+    def own_measures(self, data: RunData) -> Measures:
+        """How many orders are done, how long one takes and where, its retries, and the books of both phases."""
+        phases = _order_phases(data)
+        values: Values = dict(book_measures(list(phases.values())))
+        if capacity := phases.get(CAPACITY):
             values |= _capacity_measures(capacity)
-        if orders := data.phases.get(ORDERS):
-            values |= _order_measures(orders) | _retry_measures(orders)
-        return {**values, **_book_measures(data), **totals(data)}
+        if orders := phases.get(ORDERS):
+            values |= _order_measures(orders) | dict(retry_measures(orders))
+        return values
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """Books that do not balance, chains out of order, failures that nobody has ordered, and more orders than can be done."""
-        flags: list[Flag] = []
-        for name, phase in data.phases.items():
-            if name not in (CAPACITY, ORDERS):
-                continue
-            orders = _orders_of(phase)
-            discrepancies = _discrepancies(phase)
-            off = {book: d.unexplained for book, d in discrepancies.items() if d.unexplained}
-            if off:
-                what = ", ".join(f"{_BOOKS[book]} ({count})" for book, count in off.items())
-                flags.append(BOOKS_UNBALANCED.flag(phase=name, what=what))
-            if count := orders.out_of_order():
-                flags.append(CHAIN_OUT_OF_ORDER.flag(phase=name, count=count))
-            if count := int(orders.retried_twice.sum()):
-                charges = discrepancies["charges"].extra if discrepancies else "an unknown number of"
-                flags.append(RETRY_GIVEN_OUT_TWICE.flag(phase=name, count=count, charges=charges))
-            seen, due = int(orders.failed_attempts.sum()), int(failures_due(orders, CHARGE, _failing(phase)).sum())
-            if seen != due:
-                flags.append(FAILURES_NOT_AS_INJECTED.flag(phase=name, seen=seen, due=due))
-        return [*flags, *_overload_flags(data)]
+        phases = _order_phases(data)
+        return [*(flag for one in phases.values() for flag in _phase_flags(one)), *_overload_flags(phases)]
 
 
-def _overload_flags(data: RunData) -> Sequence[Flag]:
+def _order_phases(data: RunData) -> dict[str, OrderPhase]:
+    return {name: OrderPhase.of(data.phases[name]) for name in (CAPACITY, ORDERS) if name in data.phases}
+
+
+def _phase_flags(one: OrderPhase) -> Iterator[Flag]:
+    name, orders, discrepancies = one.phase.record.name, one.orders, one.discrepancies()
+    off = {book: d.unexplained for book, d in discrepancies.items() if d.unexplained}
+    if off:
+        yield BOOKS_UNBALANCED.flag(phase=name, what=", ".join(f"{BOOKS[book]} ({count})" for book, count in off.items()))
+    if count := orders.out_of_order():
+        yield CHAIN_OUT_OF_ORDER.flag(phase=name, count=count)
+    if count := int(orders.retried_twice.sum()):
+        charges = discrepancies["charges"].extra if discrepancies else "an unknown number of"
+        yield RETRY_GIVEN_OUT_TWICE.flag(phase=name, count=count, charges=charges)
+    seen, due = int(orders.failed_attempts.sum()), int(one.failures_due.sum())
+    if seen != due:
+        yield FAILURES_NOT_AS_INJECTED.flag(phase=name, seen=seen, due=due)
+
+
+def _overload_flags(phases: Mapping[str, OrderPhase]) -> Iterator[Flag]:
     """A warning where orders came faster than the same worker did prefilled ones: their latency is that of a queue that grows."""
-    capacity, orders = data.phases.get(CAPACITY), data.phases.get(ORDERS)
-    if capacity is None or orders is None or not isinstance(orders.record.load, Paced):
-        return ()
-    rate, most = orders.record.load.rate_per_s, _capacity_measures(capacity)["throughput"]
-    if most is None or rate <= most:
-        return ()
-    return (PIPELINE_OVERLOADED.flag(phase=ORDERS, rate=rate, capacity=most),)
+    if CAPACITY in phases and ORDERS in phases:
+        load, most_per_s = phases[ORDERS].phase.record.load, _completed_per_s(phases[CAPACITY])
+        if isinstance(load, Paced) and most_per_s is not None and load.rate_per_s > most_per_s:
+            yield PIPELINE_OVERLOADED.flag(phase=ORDERS, rate=load.rate_per_s, capacity=most_per_s)
 
 
 def _arguments(sizes: Sizes) -> dict[str, Any]:
@@ -293,133 +259,40 @@ def _warm_up(sizes: Sizes) -> Mix:
     return Mix(tuple(TaskClass(STAGES[stage], arguments.get(STAGES[stage])) for stage in (CHARGE, CONFIRM, ANALYSE)))
 
 
-def _orders_of(phase: PhaseData) -> Orders:
-    return Orders.of(phase.tasks, phase.record.planned // len(STAGES), len(STAGES))
+def _completed_per_s(capacity: OrderPhase) -> float | None:
+    return ratio(int(capacity.orders.completed.sum()), drained_s(capacity.phase))
 
 
-def _failures(phase: PhaseData) -> list[str]:
-    """How the payment of each order was to fail."""
-    argument = cast(Chain, phase.record.tasks).stages[CHARGE].argument
-    once, always, seed = argument["fail_once_share"], argument["fail_always_share"], int(argument["failures_seed"])
-    return [failure_of(unit, once, always, seed) for unit in range(phase.record.planned // len(STAGES))]
-
-
-def _failing(phase: PhaseData) -> Ints:
-    """How many attempts at each order's payment were to fail."""
-    attempts = cast(Chain, phase.record.tasks).attempts
-    return np.array([{"": 0, "once": 1, "always": attempts}[failure] for failure in _failures(phase)], np.int64)
-
-
-def _capacity_measures(phase: PhaseData) -> Values:
-    orders, record = _orders_of(phase), phase.record
-    completed = int(orders.completed.sum())
-    last_end_ns = phase.tasks.last_end_ns()
-    total_s = None if last_end_ns is None else (last_end_ns - record.resumed_ns) / NS_PER_S
-    before, after = record.before.redis, record.after.redis
-    moved_bytes = after.input_bytes - before.input_bytes + after.output_bytes - before.output_bytes
+def _capacity_measures(capacity: OrderPhase) -> Values:
+    phase, completed = capacity.phase, int(capacity.orders.completed.sum())
     return {
         "task_count": phase.account.planned,
-        "total_time": total_s,
-        "throughput": completed / total_s if total_s else None,
-        "worker_cpu_s_per_1000_orders": 1000 * drain_cpu_s(phase) / completed if completed else None,
-        "redis_commands_per_order": (after.commands - before.commands) / completed if completed else None,
-        "redis_bytes_per_order": moved_bytes / completed if completed else None,
+        "total_time": drained_s(phase),
+        "throughput": _completed_per_s(capacity),
+        "worker_cpu_s_per_1000_orders": ratio(1000 * drain_cpu_s(phase), completed),
+        "redis_commands_per_order": ratio(redis_commands(phase), completed),
+        "redis_bytes_per_order": ratio(redis_network_bytes(phase), completed),
     }
 
 
-def _order_measures(phase: PhaseData) -> Values:
-    orders, record = _orders_of(phase), phase.record
-    failures = np.array(_failures(phase))
-    overall = summarise(orders.latency_ns(np.ones(len(failures), np.bool_)))
-    sent = orders.due_ns >= 0
+def _order_measures(paced: OrderPhase) -> Values:
+    phase, orders, sent = paced.phase, paced.orders, paced.sent
     values: Values = {
-        "mean_latency": overall.mean_ms,
-        "p50": overall.p50_ms,
-        "p95": overall.p95_ms,
-        "p99": overall.p99_ms,
-        "max_ms": overall.max_ms,
-        "cpu_percent": cpu_percent(
-            record.after.worker.cpu_s - record.before.worker.cpu_s, (record.drained_ns - record.began_ns) / NS_PER_S
-        ),
+        **latency_measures(paced.latency_ns()),
+        "max_ms": summarise(paced.latency_ns()).max_ms,
+        "cpu_percent": phase_cpu_percent(phase),
         "orders_offered_per_s": phase.tasks.of_label(VALIDATE).offered_rate_per_s(),
         "orders_offered": int(sent.sum()),
         "orders_completed": int(orders.completed.sum()),
         "orders_failed": int(orders.failed.sum()),
         "orders_stuck": int((sent & orders.stuck).sum()),
-        **_figures("clean", summarise(orders.latency_ns(failures == ""))),
-        **_figures("retried", summarise(orders.latency_ns(failures == "once"))),
     }
+    for kind, (failure, _) in _KINDS.items():
+        values |= figures(kind, paced.latency_ns(failure), _FIGURES)
     for stage, name in enumerate(NAMES):
-        values |= _figures(f"{name}_wait", summarise(orders.wait_ns(stage)))
-        values |= _figures(f"{name}_service", summarise(orders.service_ns(stage)))
+        values |= figures(f"{name}_wait", orders.wait_ns(stage), _FIGURES)
+        values |= figures(f"{name}_service", orders.service_ns(stage), _FIGURES)
     return values
-
-
-def _figures(name: str, summary: LatencySummary) -> Values:
-    return {
-        f"{name}_p50_ms": summary.p50_ms,
-        f"{name}_p95_ms": summary.p95_ms,
-        f"{name}_p99_ms": summary.p99_ms,
-        f"{name}_max_ms": summary.max_ms,
-    }
-
-
-def _retry_measures(phase: PhaseData) -> Values:
-    orders, chain = _orders_of(phase), cast(Chain, phase.record.tasks)
-    failing = _failing(phase)
-    due = failures_due(orders, CHARGE, failing)
-    ended = np.isin(orders.outcome[:, CHARGE], (Outcome.OK, Outcome.FAILED))
-    values: Values = {
-        "failures_due": int(due.sum()),
-        "failures_seen": int(orders.failed_attempts.sum()),
-        "charge_attempts_due": int(np.minimum(due + 1, chain.attempts)[ended].sum()),
-        "charge_attempts": int(orders.starts[:, CHARGE].sum()),
-        "retry_delay_asked_ms": 1000 * chain.backoff_s,
-    }
-    if (log := phase.readings.get("mock_api")) is not None:
-        requests = requests_of(log, STAGES[CHARGE])
-        values["failures_injected"] = int((requests["status"] >= 300).sum())
-        values |= _figures("retry_delay", summarise(retry_delays_ns(requests)))
-    return values
-
-
-def _discrepancies(phase: PhaseData) -> dict[str, Discrepancy]:
-    """What each book is off by; nothing where the books were not read."""
-    ledger, log = phase.readings.get("ledger"), phase.readings.get("mock_api")
-    if ledger is None or log is None:
-        return {}
-    orders, failing = _orders_of(phase), _failing(phase)
-    size, none = len(failing), np.zeros(len(failing), np.int64)
-    reserved = entries_of(ledger, "reserved", size)
-    ordered = [order_of(unit) for unit in range(len(reserved))]
-    taken = np.zeros(ITEMS, np.int64)
-    for (item, quantity), times in zip(ordered, reserved.tolist(), strict=True):
-        taken[item] += quantity * times
-    return {
-        "charges": compare(orders, CHARGE, answered_well(requests_of(log, STAGES[CHARGE]), size), failing),
-        "reservations": compare(orders, RESERVE, reserved, none),
-        "confirmations": compare(orders, CONFIRM, answered_well(requests_of(log, STAGES[CONFIRM]), size), none),
-        "analyses": compare(orders, ANALYSE, entries_of(ledger, "analysed", size), none),
-        "stock": compare_stock(ledger, taken),
-    }
-
-
-def _book_measures(data: RunData) -> Values:
-    """The discrepancies of both phases; none at all where the books of one were not read."""
-    phases = [data.phases[name] for name in (CAPACITY, ORDERS) if name in data.phases]
-    found = [_discrepancies(phase) for phase in phases]
-    if not found or not all(found):
-        return {}
-    out_of_order = sum(_orders_of(phase).out_of_order() for phase in phases)
-    books = {book: sum((one[book] for one in found[1:]), found[0][book]) for book in _BOOKS}
-    overall = total(books)
-    return {
-        "discrepancies": overall.missing + overall.extra + out_of_order,
-        "unexplained_discrepancies": overall.unexplained + out_of_order,
-        "out_of_order": out_of_order,
-        **{f"{book}_missing": d.missing for book, d in books.items()},
-        **{f"{book}_extra": d.extra for book, d in books.items()},
-    }
 
 
 SCENARIO = RealWorld()

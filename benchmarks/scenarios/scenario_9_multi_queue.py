@@ -3,22 +3,23 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
-from benchmarks.arithmetic import ratio
-from benchmarks.plan.sizes import Sizes
+from benchmarks.arithmetic import difference, ratio
+from benchmarks.plan.sizes import Sizes, require_above, require_positive
 from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.backlog import not_started_by
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.lanes import ended_share, inversions, longest_starvation_ns, overtaken
-from benchmarks.record.percentiles import NS_PER_MS, LatencySummary, summarise
-from benchmarks.record.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
+from benchmarks.record.percentiles import FIGURE_WORDS, NS_PER_MS, figures
+from benchmarks.record.resources import cpu_per_1000, phase_cpu_percent, redis_cost
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values
+from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.spans import due_to_end_s
 from benchmarks.record.task_table import TaskTable
-from benchmarks.record.totals import TOTAL_COLUMNS, totals
-from benchmarks.run.contract import Direction, Look, PhasePlan
+from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.unlistened_lane import UnlistenedLane
-from benchmarks.scenarios.defaults import ScenarioDefaults
+from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from tasks.contract import Variant
-from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
+from tasks.loads import Mix, Paced, Prefilled, TaskClass
 
 CAPACITY, OVERLOAD, ONE_LANE, MANY_LANES = "capacity", "overload", "one_lane", "many_lanes"
 HIGH, NORMAL, LOW = "high", "normal", "low"
@@ -40,26 +41,22 @@ NOT_OVERLOADED = FlagKind(
     "Raise overload_ratio or overload_s: the worker does more in an open loop than its drain has shown.",
 )
 
-_FIGURES = {"mean": "mean", "p50": "median", "p95": "95th percentile", "p99": "99th percentile", "max": "greatest"}
+_FIGURES = ("mean", "p50", "p95", "p99", "max")
 
-_COLUMNS: dict[str, str] = {
+_COLUMNS: Mapping[str, str] = {
     "task_count": "tasks offered in the overload, over all three lanes",
     "total_time": "s from the first due task of the overload to the last end of a task",
-    "throughput": "tasks ended over total_time, 1/s",
     "mean_latency": "mean end to end latency in the overload, over all lanes, ms, from the intended send time to the finish",
-    "p50": "median of the same, ms",
-    "p95": "95th percentile of the same, ms",
-    "p99": "99th percentile of the same, ms",
-    "memory_mb": "highest PSS of the worker's whole process tree, MB of 10^6 bytes",
+    "memory_mb": MEMORY_OF_ONE_WORKER,
     "cpu_percent": "CPU of the worker's tree over the overload and its drain, 100 = one core",
     "capacity_per_s": "tasks of the three lanes ended a second between 10 % and 90 % of a prefilled drain",
     "offered_per_s": "tasks sent a second in the overload",
     "offered_over_capacity_ratio": "offered_per_s over capacity_per_s",
     "backlog_tasks": "tasks that had not started when the overload's last task was sent",
     **{
-        f"{lane}_{figure}_ms": f"{words} of the end to end latency of the {lane} lane in the overload"
+        f"{lane}_{figure}_ms": f"{FIGURE_WORDS[figure]} of the end to end latency of the {lane} lane in the overload"
         for lane in LANE_SHARES
-        for figure, words in _FIGURES.items()
+        for figure in _FIGURES
     },
     **{
         f"{lane}_{name}": f"{lane} lane: {words}"
@@ -87,20 +84,7 @@ _COLUMNS: dict[str, str] = {
     "many_lanes_redis_commands_per_task": "the same, many lanes",
     "added_lane_redis_commands_per_task": "what every added lane adds to the commands for a task",
     "lanes_served_count": "lanes of the many whose tasks were all executed",
-    **TOTAL_COLUMNS,
 }
-
-_HIGHER = (
-    *("throughput", "capacity_per_s", "one_lane_drain_per_s", "many_lanes_drain_per_s", "many_lanes_drain_ratio"),
-    *(f"{lane}_ended_by_last_send_share" for lane in LANE_SHARES),
-)
-_LOWER = (
-    *("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb"),
-    *(name for name in _COLUMNS if name.endswith(("_ms", "_cpu_s_per_1000", "_redis_commands_per_task"))),
-    *("inversions", "inversion_share", "high_overtaken_mean_tasks", "high_overtaken_max_tasks", "added_lane_us_per_task"),
-    *("misrouted", "failed", "lost", "duplicated"),
-)
-_BETTER: dict[str, Direction] = {**dict.fromkeys(_HIGHER, "higher"), **dict.fromkeys(_LOWER, "lower")}
 
 
 def _sizes(capacity_tasks: int, overload_s: float, drain_tasks: int) -> dict[str, float | int]:
@@ -132,7 +116,19 @@ class MultiQueue(ScenarioDefaults):
         "standard": _sizes(capacity_tasks=400, overload_s=15, drain_tasks=3_000),
         "full": _sizes(capacity_tasks=1_000, overload_s=60, drain_tasks=10_000),
     }
-    columns: Mapping[str, str] = _COLUMNS
+    paced = OVERLOAD
+    own_columns = _COLUMNS
+    own_better = directions(
+        higher=(
+            *("capacity_per_s", "one_lane_drain_per_s", "many_lanes_drain_per_s", "many_lanes_drain_ratio"),
+            *(f"{lane}_ended_by_last_send_share" for lane in LANE_SHARES),
+        ),
+        lower=(
+            *(name for name in _COLUMNS if name.endswith(("_ms", "_cpu_s_per_1000", "_redis_commands_per_task"))),
+            *("inversions", "inversion_share", "high_overtaken_mean_tasks", "high_overtaken_max_tasks", "misrouted"),
+            "added_lane_us_per_task",
+        ),
+    )
     summary: Mapping[str, str] = {
         "high_mean_ms": "high ms",
         "normal_mean_ms": "normal ms",
@@ -142,17 +138,12 @@ class MultiQueue(ScenarioDefaults):
         "added_lane_us_per_task": "lane us",
         "added_lane_redis_commands_per_task": "lane cmds",
     }
-    better: Mapping[str, Direction] = _BETTER
     own_flags: Sequence[FlagKind] = (TASK_MISROUTED, NOT_OVERLOADED)
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        for name in self.sizes["quick"]:
-            if not sizes[name] > 0:
-                raise ValueError(f"size {name} of {self.name} must be positive, not {sizes[name]}")
-        for name, least in {"overload_ratio": 1, "lanes": len(LANE_SHARES)}.items():
-            if not sizes[name] > least:
-                raise ValueError(f"size {name} of {self.name} must be above {least}, not {sizes[name]}")
+        require_positive(self.name, sizes, self.sizes["quick"].keys())
+        require_above(self.name, sizes, {"overload_ratio": 1, "lanes": len(LANE_SHARES)})
 
     def unsupported(self, variant: Variant) -> str | None:
         """Variants whose worker cannot serve several queues by urgency."""
@@ -176,17 +167,15 @@ class MultiQueue(ScenarioDefaults):
         aside = UnlistenedLane(context.variant.name, UNLISTENED, int(sizes["unlistened_tasks"]))
         yield PhasePlan(ONE_LANE, _noops(lanes[:1], seed), drain, replace(many, lanes=lanes[:1]), (aside,))
 
-    def measures(self, data: RunData) -> Measures:
-        """The measures of one run."""
-        values: Values = dict.fromkeys(self.columns)
-        values["memory_mb"] = worker_memory(data).peak.pss_mb
+    def own_measures(self, data: RunData) -> Measures:
+        """The overload and each of its lanes, what went astray, and what a lane costs."""
+        values: Values = {**_routing_measures(data.phases.get(ONE_LANE)), **_lane_cost(data)}
         if capacity := data.phases.get(CAPACITY):
             values["capacity_per_s"] = capacity.tasks.drain_rate_per_s()
         if overload := data.phases.get(OVERLOAD):
             values |= _overload_measures(overload)
-            values["offered_over_capacity_ratio"] = ratio(values["offered_per_s"], values["capacity_per_s"])
-        values |= _routing_measures(data.phases.get(ONE_LANE))
-        return {**values, **_lane_cost(data), **totals(data)}
+            values["offered_over_capacity_ratio"] = ratio(values.get("offered_per_s"), values.get("capacity_per_s"))
+        return values
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """Tasks executed by a worker that should not have them, and an overload that was none."""
@@ -211,31 +200,23 @@ def _noops(lanes: Sequence[str], seed: int) -> Mix:
 
 
 def _backlog(table: TaskTable) -> int:
-    last_send_ns = int(table.acknowledged_ns.max(initial=0))
-    return int(((table.started_ns < 0) | (table.started_ns > last_send_ns)).sum())
+    return not_started_by(table, int(table.acknowledged_ns.max(initial=0)))
 
 
 def _overload_measures(phase: PhaseData) -> Values:
-    table, record = phase.tasks, phase.record
-    last_end_ns = table.last_end_ns()
-    if last_end_ns is None:
-        return {"task_count": phase.account.planned}
-    total_s = (last_end_ns - int(table.due_ns.min())) / NS_PER_S
-    cpu_s = record.after.worker.cpu_s - record.before.worker.cpu_s
-    overall = summarise(table.end_to_end_ns())
-    return {
-        "task_count": phase.account.planned,
-        "total_time": total_s,
-        "throughput": phase.account.ended / total_s,
-        "mean_latency": overall.mean_ms,
-        "p50": overall.p50_ms,
-        "p95": overall.p95_ms,
-        "p99": overall.p99_ms,
-        "cpu_percent": cpu_percent(cpu_s, (record.drained_ns - record.began_ns) / NS_PER_S),
-        "offered_per_s": table.offered_rate_per_s(),
-        "backlog_tasks": _backlog(table),
-        **_lane_measures(table),
-    }
+    """Where nothing ended, only how much was offered."""
+    table, total_s = phase.tasks, due_to_end_s(phase.tasks)
+    values: Values = {"task_count": phase.account.planned}
+    if total_s is not None:
+        values |= {
+            "total_time": total_s,
+            "throughput": ratio(phase.account.ended, total_s),
+            "cpu_percent": phase_cpu_percent(phase),
+            "offered_per_s": table.offered_rate_per_s(),
+            "backlog_tasks": _backlog(table),
+            **_lane_measures(table),
+        }
+    return values
 
 
 def _lane_measures(table: TaskTable) -> Values:
@@ -243,7 +224,7 @@ def _lane_measures(table: TaskTable) -> Values:
     last_send_ns = int(table.acknowledged_ns.max())
     values: Values = {}
     for lane, tasks in lanes.items():
-        values |= _latencies(lane, summarise(tasks.end_to_end_ns()))
+        values |= figures(lane, tasks.end_to_end_ns(), _FIGURES)
         values[f"{lane}_task_count"] = len(tasks)
         values[f"{lane}_ended_by_last_send_share"] = ended_share(tasks, last_send_ns)
     high, normal, low = lanes.values()
@@ -257,16 +238,6 @@ def _lane_measures(table: TaskTable) -> Values:
         "high_overtaken_mean_tasks": float(passed.mean()) if len(passed) else None,
         "high_overtaken_max_tasks": int(passed.max()) if len(passed) else None,
         "low_starved_max_ms": None if starved_ns is None else starved_ns / NS_PER_MS,
-    }
-
-
-def _latencies(lane: str, summary: LatencySummary) -> Values:
-    return {
-        f"{lane}_mean_ms": summary.mean_ms,
-        f"{lane}_p50_ms": summary.p50_ms,
-        f"{lane}_p95_ms": summary.p95_ms,
-        f"{lane}_p99_ms": summary.p99_ms,
-        f"{lane}_max_ms": summary.max_ms,
     }
 
 
@@ -289,13 +260,12 @@ def _lane_cost(data: RunData) -> Values:
         lanes = [many.tasks.of_label(label) for label in range(int(data.context.sizes["lanes"]))]
         values["lanes_served_count"] = sum(bool(len(lane)) and bool(lane.ended.all()) for lane in lanes)
     added = data.context.sizes["lanes"] - 1
-    one_per_s, many_per_s = values.get(f"{ONE_LANE}_drain_per_s"), values.get(f"{MANY_LANES}_drain_per_s")
+    one_per_s, many_per_s = (values.get(f"{name}_drain_per_s") for name in (ONE_LANE, MANY_LANES))
     if one_per_s and many_per_s:
         values["many_lanes_drain_ratio"] = many_per_s / one_per_s
         values["added_lane_us_per_task"] = (1 / many_per_s - 1 / one_per_s) * 1e6 / added
-    one, ten = (values.get(f"{name}_redis_commands_per_task") for name in (ONE_LANE, MANY_LANES))
-    if one is not None and ten is not None:
-        values["added_lane_redis_commands_per_task"] = (ten - one) / added
+    one, many_commands = (values.get(f"{name}_redis_commands_per_task") for name in (ONE_LANE, MANY_LANES))
+    values["added_lane_redis_commands_per_task"] = ratio(difference(many_commands, one), added)
     return values
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.record.rate_search import Verdict
 from benchmarks.record.run_data import RunResult
 from benchmarks.run.labs.local import LocalLab
-from benchmarks.scenarios.scenario_6_scalability import CEILING, Verdict
+from benchmarks.scenarios.scenario_6_scalability import CEILING
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 SIZES = {"backlog_1": 100, "backlog_2": 300, "scale_tasks_per_process": 100, "low_s": 0.6, "steps": 2, "step_s": 0.4}

@@ -1,6 +1,6 @@
 """Made-up events, phases and runs for tests of what is computed from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -171,6 +171,29 @@ def paced_rows(count: int, rate_per_s: float, *, phase: int) -> list[Row]:
     for i in range(count):
         rows += executed(i, round(i * S / rate_per_s), phase=phase, process=100 + i % 2)
     return rows
+
+
+def paced_phase(number: int, name: str, rate_per_s: float, wait_ns: Callable[[int], int], *, sends: float = 1.0) -> PhaseData:
+    """A second of tasks at a rate, each of which waits as told and runs for 1 ms; ``sends`` stretches the times of the sends. Any
+    but that called ``low`` may miss its rate."""
+    count = int(rate_per_s)
+    rows: list[Row] = []
+    for i in range(count):
+        due_ns = round(i * S / rate_per_s)
+        task = executed(i, due_ns, wait_ns=wait_ns(i), phase=number, process=100 + i % 2)
+        late_ns = round(due_ns * (sends - 1)) + 1
+        rows += [sent(i, due_ns, phase=number, late_ns=late_ns), *task[1:]]
+    load = Paced(rate_per_s, 1, "poisson", number)
+    return phase_data(number, name, load, rows, count, rate_may_be_missed=name != "low")
+
+
+def soon(_: int) -> int:
+    return 2 * MS
+
+
+def overloaded(i: int) -> int:
+    """Each waits 1 ms longer than the one before."""
+    return i * MS
 
 
 def good_run(*, data: Mapping[str, PhaseData] | None = None, **worker_changes: object) -> RunData:

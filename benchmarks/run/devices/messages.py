@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.record.message_samples import MESSAGES
 from benchmarks.run.contract import Places
 from tasks.reading import MessageTimes, ReadOrder
 
@@ -46,7 +47,7 @@ class Messages:
     @property
     def name(self) -> str:
         """What its reading is called."""
-        return "messages"
+        return MESSAGES
 
     @contextmanager
     def attach(self, places: Places, run: int, phase: int) -> Iterator[Callable[[], pd.DataFrame]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import redis
 
+from benchmarks.record.stale_orders import ORDERS_SEEN
 from benchmarks.run.contract import Places
 from tasks.contract import APPLICATION_DATABASE
 from tasks.model_ledger import orders_seen_key
@@ -23,7 +24,7 @@ class OrdersSeen:
     @property
     def name(self) -> str:
         """What its reading is called."""
-        return "orders_seen"
+        return ORDERS_SEEN
 
     @contextmanager
     def attach(self, places: Places, run: int, phase: int) -> Iterator[Callable[[], pd.DataFrame]]:

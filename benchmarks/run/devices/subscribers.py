@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.record.event_stream import EMISSIONS, RECEIPTS, UNKNOWN
 from benchmarks.run.contract import Places
 from benchmarks.run.nodes import clock
 from benchmarks.run.nodes.client import NodeClient
@@ -24,7 +25,6 @@ QUIET_S = 0.5
 """After so long without a further event no more are waited for."""
 _POLL_S = 0.05
 _EMITTED_WITHIN_S = 5.0
-UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Subscribers:
     @property
     def name(self) -> str:
         """What its reading is called."""
-        return "receipts"
+        return RECEIPTS
 
     @contextmanager
     def attach(self, places: Places, run: int, phase: int) -> Iterator[Callable[[], pd.DataFrame]]:
@@ -107,7 +107,7 @@ class Emissions:
     @property
     def name(self) -> str:
         """What its reading is called."""
-        return "emissions"
+        return EMISSIONS
 
     @contextmanager
     def attach(self, places: Places, run: int, phase: int) -> Iterator[Callable[[], pd.DataFrame]]:

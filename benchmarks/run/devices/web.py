@@ -8,11 +8,11 @@ from typing import ClassVar
 import pandas as pd
 
 from benchmarks.record.resources import BYTES_PER_MB
+from benchmarks.record.web_application import BARE, WEB_SAMPLES, WEB_STARTS, WHOLE
 from benchmarks.run.contract import Places
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.web import WebReport
 
-BARE, WHOLE = "bare", "whole"
 SAMPLE_INTERVAL_S = 0.25
 _SAMPLED = ("at_ns", "rss_bytes", "pss_bytes", "uss_bytes", "cpu_s", "processes", "threads")
 
@@ -23,7 +23,7 @@ class WebStarts:
     The last whole start is the phase's own. Its reading has one row a start: ``kind`` (bare or whole), ``ready_ms``,
     ``import_ms``, ``lifespan_ms``, ``cpu_ms`` and ``pss_mb`` of :class:`benchmarks.run.nodes.client.WebReport`."""
 
-    NAME: ClassVar = "web_starts"
+    NAME: ClassVar = WEB_STARTS
 
     variant: str
     starts: int
@@ -68,7 +68,7 @@ class WebSamples:
     a series between, with the columns ``at_ns``, ``rss_bytes``, ``pss_bytes``, ``uss_bytes``, ``cpu_s``, ``processes`` and
     ``threads`` of :class:`infrastructure.readings.TreeSample`."""
 
-    NAME: ClassVar = "web_samples"
+    NAME: ClassVar = WEB_SAMPLES
 
     @property
     def name(self) -> str:

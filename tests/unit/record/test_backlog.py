@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.record.backlog import depth_over_time, highest_depth, mean_depth
+from benchmarks.record.backlog import depth_over_time, highest_depth, mean_depth, not_started_by
 from benchmarks.record.task_table import TaskTable
 from tests.unit.made_up import MS, S, executed, sent, started, table_of
 
@@ -36,3 +36,8 @@ def test_the_depth_changes_at_each_send_and_each_end() -> None:
 def test_there_is_none_without_tasks() -> None:
     assert highest_depth(TaskTable.empty()) == 0
     assert mean_depth(TaskTable.empty(), 0, S) == 0
+
+
+def test_a_task_that_never_started_has_not_started_by_any_moment() -> None:
+    table = table_of([*executed(0, 0, wait_ns=10 * MS), *executed(1, 0, wait_ns=20 * MS), sent(2, 0)])
+    assert [not_started_by(table, at_ns) for at_ns in (0, 10 * MS, S)] == [3, 2, 1]

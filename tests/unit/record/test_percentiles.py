@@ -5,7 +5,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from benchmarks.record.percentiles import NS_PER_MS, summarise
+from benchmarks.record.percentiles import FIGURE_WORDS, NS_PER_MS, figures, summarise
 
 
 def test_nothing_measured_is_not_zero() -> None:
@@ -22,3 +22,9 @@ def test_percentiles_interpolate_between_ranks() -> None:
 
 def test_one_latency_is_every_figure() -> None:
     assert astuple(summarise(np.array([2_500_000]))) == (1, 2.5, 2.5, 2.5, 2.5, 2.5, 2.5)
+
+
+def test_figures_are_named_after_what_they_are_of() -> None:
+    assert figures("wait", np.array([1, 3], np.int64) * NS_PER_MS, ("p50", "max")) == {"wait_p50_ms": 2, "wait_max_ms": 3}
+    nothing = figures("wait", np.empty(0, np.int64), FIGURE_WORDS)
+    assert nothing == {f"wait_{figure}_ms": None for figure in ("mean", "p50", "p95", "p99", "p99_9", "max")}

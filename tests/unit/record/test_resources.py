@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.record.disturbance import host_cores, host_marks, steal_share, throttled_s
-from benchmarks.record.resources import cpu_per_1000, cpu_percent, redis_cost, worker_memory
+from benchmarks.record.resources import (
+    cpu_ms_per_task,
+    cpu_per_1000,
+    cpu_percent,
+    phase_cpu_percent,
+    phase_memory_mb,
+    redis_cost,
+    worker_memory,
+)
 from benchmarks.record.run_data import measured_phases
 from tasks.loads import Prefilled
 from tests.unit.made_up import S, good_run, phase_data, reading, sample
@@ -54,6 +62,19 @@ def test_cpu_percent_is_of_one_core() -> None:
     assert cpu_percent(3.0, 2.0) == 150
     assert cpu_percent(3.0, 0.0) is None
     assert cpu_percent(3.0, None) is None
+
+
+def test_cpu_of_a_phase_is_over_all_of_it() -> None:
+    phase = good_run().phases["capacity"]
+    assert phase_cpu_percent(phase) == pytest.approx(100 * 2 / 3)
+    assert cpu_ms_per_task(phase) == pytest.approx(2000 / 200)
+
+
+def test_memory_of_a_phase_is_the_highest_that_was_seen_within_it() -> None:
+    data = good_run()
+    phase = data.phases["capacity"]
+    assert phase_memory_mb(phase, data) == 70, "all samples are of later"
+    assert phase_memory_mb(phase, replace(data, samples=[sample(2 * S, memory_mb=80), sample(4 * S, memory_mb=90)])) == 80
 
 
 def test_steal_is_a_share_of_all_cpu_time() -> None:

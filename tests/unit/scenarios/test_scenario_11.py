@@ -11,41 +11,25 @@ from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, TOO_FEW_PROCESSES
 from benchmarks.record.run_data import PhaseData, Produced, RunData
 from benchmarks.record.validity import run_flags
+from benchmarks.record.web_application import BARE, WHOLE
+from benchmarks.record.web_requests import answered_per_s
 from benchmarks.run.contract import PhasePlan, Scenario
-from benchmarks.run.devices.web import BARE, WHOLE, WebSamples, WebStarts
+from benchmarks.run.devices.web import WebSamples, WebStarts
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_11_fastapi import (
     ENDPOINTS,
     SCENARIO,
     SERVICE_LEVEL_NOT_HELD,
     WEB_CLIENT_LIMIT,
-    answered_per_s,
-    holds,
 )
 from tasks.contract import Variant
 from tasks.loads import Burst, Load, Mix, Paced, TaskClass
-from tests.unit.made_up import MS, RUN, Row, S, context, finished, phase_data, sample, sent, started, table_of, worker
+from tests.unit.made_up import MS, RUN, Row, S, context, phase_data, sample, sent, table_of, worker
+from tests.unit.made_up_http import asked, requests
 
 QUICK = SCENARIO.sizes["quick"]
 NO_RESULTS = Variant("some-variant", "coroutine", "made up", lacks={"results": "it keeps none"})
 NOTHING, THREADED, DISPATCH, BACKGROUND, WAIT = range(len(ENDPOINTS))
-
-
-def asked(sequence: int, due_ns: int, *, label: int, answer_ms: float, finish_ms: float, phase: int = 1) -> list[Row]:
-    """A request that is sent as it is due, answered after ``answer_ms``; its task is finished ``finish_ms`` after it was due."""
-    return [
-        sent(sequence, due_ns, phase=phase, late_ns=0, send_ns=round(answer_ms * MS), label=label),
-        started(sequence, due_ns + round(finish_ms * MS) - MS // 10, phase=phase),
-        finished(sequence, due_ns + round(finish_ms * MS), phase=phase),
-    ]
-
-
-def requests(count: int, rate_per_s: float, *, label: int, answer_ms: float, phase: int, finish_ms: float = 4) -> list[Row]:
-    return [
-        row
-        for i in range(count)
-        for row in asked(i, round(i * S / rate_per_s), label=label, answer_ms=answer_ms, finish_ms=finish_ms, phase=phase)
-    ]
 
 
 def tasks_to(*labels: int) -> Mix:
@@ -284,31 +268,6 @@ def test_the_service_level_is_bisected_below_what_is_answered_flat_out(answer_ms
     rates = [p.load.rate_per_s for p in steps if isinstance(p.load, Paced)]
     assert rates == pytest.approx([share * flat_per_s for share in shares])
     assert all(p.rate_may_be_missed for p in steps)
-
-
-def test_a_step_is_held_where_all_were_accepted_in_time_at_the_planned_rate() -> None:
-    def step(rows: list[Row]) -> PhaseData:
-        return web_phase(1, "dispatch_step_1", Paced(100, 1), rows, 100)
-
-    quick = requests(100, 100, label=DISPATCH, answer_ms=50, phase=1)
-    assert holds(step(quick), 50)
-    assert not holds(step(quick), 49.9)
-    assert not holds(step([*quick[:-3], sent(99, 99 * 10 * MS, ok=False)]), 50)
-    assert not holds(step([]), 50)
-    # Sent later and later, though each is answered at once: the rate was not offered.
-    late = [
-        (*r[:11], r[11] + r[7] * MS, r[12] + r[7] * MS) if r[0] == 1 else r
-        for r in requests(9, 100, label=2, answer_ms=1, phase=1)
-    ]
-    assert not holds(step(late), 50)
-
-
-def test_time_counts_from_when_a_request_was_due() -> None:
-    rows = [
-        (*r[:11], r[11] + 40 * MS, r[12] + 40 * MS) if r[0] == 1 else r
-        for r in requests(100, 100, label=2, answer_ms=20, phase=1)
-    ]
-    assert not holds(web_phase(1, "dispatch_step_1", Paced(100, 1), rows, 100), 50)
 
 
 def test_a_level_that_was_never_held_is_said_with_the_rates_tried() -> None:

@@ -7,26 +7,18 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from benchmarks.plan.scaling import slots_in_reach
-from benchmarks.record.concurrency import executing
 from benchmarks.record.mock_api_books import (
     MOCK_API_LIMIT,
     REQUESTS_UNBALANCED,
-    Balance,
-    Served,
-    asked_latencies_ms,
-    balance,
-    served,
 )
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.run.contract import PhasePlan, Scenario
-from benchmarks.run.devices.mock_api import frame_of
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_2_io_bound import SCENARIO, SLOTS
 from tasks.contract import Variant
-from tasks.http_work import Parameters
 from tasks.loads import Prefilled
-from tests.unit.made_up import MS, RUN, S, context, executed, phase_data, sample, sent, table_of, worker
+from tests.unit.made_up import MS, RUN, S, context, phase_data, sample, worker
+from tests.unit.made_up_http import log_of, waves
 
 STANDARD = SCENARIO.sizes["standard"]
 FACTS = {"mock_api_requests_per_s": 10_000.0}
@@ -36,18 +28,6 @@ ONE_SLOT = Variant("some-variant", "child-process", "made up", slots_per_process
 
 def plans(variant: Variant = ANY, **sizes: float) -> list[PhasePlan]:
     return list(SCENARIO.phases(context({**STANDARD, **sizes}, variant=variant)))
-
-
-def waves(slots: int, count: int, *, number: int = 1, latency_ns: int = 100 * MS) -> list[tuple[int, ...]]:
-    """Tasks that keep all slots busy: each wave begins when the one before it ends, from 1 s on."""
-    rows: list[tuple[int, ...]] = []
-    for i in range(slots * count):
-        rows += executed(i, 0, wait_ns=S + i // slots * latency_ns, service_ns=latency_ns, phase=number, process=100 + i % 2)
-    return rows
-
-
-def log_of(count: int, number: int = 1, *, latency_ms: float = 100.5, apart_ns: int = MS) -> pd.DataFrame:
-    return frame_of([[f"{RUN}-{number}-{i}-1", S + i * apart_ns, 200, latency_ms] for i in range(count)])
 
 
 def drain(number: int, name: str, slots: int, log: pd.DataFrame | None = None, *, reached: int | None = None) -> PhaseData:
@@ -92,15 +72,6 @@ def test_it_is_found_by_its_file_and_meets_the_protocol() -> None:
         scenario.check(sizes)
 
 
-def test_a_variant_gets_the_slots_that_its_processes_can_have() -> None:
-    bounded = replace(ANY, slots_per_process=6)
-    assert slots_in_reach(ANY, 200, processes=2, most_processes=8) == 200
-    assert slots_in_reach(bounded, 10, processes=2, most_processes=8) == 10
-    assert slots_in_reach(bounded, 50, processes=2, most_processes=8) == 12
-    assert slots_in_reach(ONE_SLOT, 5, processes=2, most_processes=8) == 5
-    assert slots_in_reach(ONE_SLOT, 10, processes=2, most_processes=8) == 8
-
-
 def test_every_number_of_slots_has_a_worker_and_a_drain_and_the_last_worker_the_lognormal_one() -> None:
     made = plans()
     assert [(p.name, p.worker.slots, p.load) for p in made] == [
@@ -121,27 +92,6 @@ def test_a_worker_that_would_be_no_larger_is_not_tried_again() -> None:
 
 def test_sizes_leave_points_out() -> None:
     assert [p.name for p in plans(waves_10=0, waves_100=0, waves_lognormal=0)] == ["slots_50", "slots_200"]
-
-
-def test_full_waves_reach_the_ideal_and_no_more() -> None:
-    ran = executing(table_of(waves(10, 5)))
-    assert ran.tasks_per_s == pytest.approx(100)
-    assert ran.in_flight_mean == pytest.approx(10)
-    assert ran.in_flight_max == 10
-
-
-def test_slots_that_stand_idle_show() -> None:
-    rows = [row for i in range(5) for row in executed(i, 0, wait_ns=i * 200 * MS, service_ns=100 * MS)]
-    ran = executing(table_of(rows))
-    assert ran.tasks_per_s == pytest.approx(5)
-    assert ran.in_flight_mean == pytest.approx(0.5)
-    assert ran.in_flight_max == 1
-
-
-def test_without_a_stretch_there_is_no_rate() -> None:
-    for rows in ([sent(0)], executed(0, 0)):
-        ran = executing(table_of(rows))
-        assert (ran.tasks_per_s, ran.in_flight_mean) == (None, None)
 
 
 def test_a_good_run_gives_every_measure_in_order() -> None:
@@ -193,23 +143,6 @@ def test_a_run_that_ended_early_does_not_make_up_the_rest() -> None:
     assert SCENARIO.flags(run_of()) == ()
 
 
-def test_books_that_balance_say_so() -> None:
-    tasks = table_of(waves(10, 2))
-    assert balance(log_of(20), tasks, RUN, 1) == Balance(completed=20, missing=0, unclaimed=0, repeated=0)
-    assert balance(log_of(20), tasks, RUN, 1).balanced
-
-
-def test_every_request_and_every_task_is_accounted_for() -> None:
-    tasks = table_of(waves(10, 2))
-    log = log_of(20)
-    failed = log.copy()
-    failed.loc[0, "status"] = 503
-    assert balance(failed, tasks, RUN, 1) == Balance(completed=20, missing=1, unclaimed=0, repeated=0)
-    assert balance(pd.concat([log, log[:2]]), tasks, RUN, 1).repeated == 2
-    assert balance(log_of(21), tasks, RUN, 1).unclaimed == 1
-    assert balance(log_of(0), tasks, RUN, 1).missing == 20
-
-
 def test_a_log_that_differs_makes_the_run_invalid() -> None:
     (flag,) = SCENARIO.flags(run_of(drain(1, "slots_10", 10, log_of(49))))
     assert flag.code == REQUESTS_UNBALANCED.code
@@ -227,16 +160,6 @@ def test_a_log_that_differs_makes_the_run_invalid() -> None:
 def test_a_mock_api_that_was_the_limit_makes_the_run_invalid(log: pd.DataFrame, reason: str) -> None:
     (flag,) = SCENARIO.flags(run_of(drain(1, "slots_10", 10, log)))
     assert (flag.code, flag.detail) == (MOCK_API_LIMIT.code, f"slots_10: the mock API was the limit: {reason}")
-
-
-def test_drawn_latencies_are_held_against_what_each_request_asked_for() -> None:
-    asked: Parameters = {"ms": 100, "distribution": "lognormal", "sigma": 0.5, "seed": 0}
-    log = log_of(2000)
-    found = served(log, asked_latencies_ms(log, asked), None)
-    assert found.asked_mean_ms == pytest.approx(100, rel=0.05)
-    assert found.late_mean_ms == pytest.approx(100.5 - (found.asked_mean_ms or 0))
-    assert found.used_share is None
-    assert served(log_of(0), asked_latencies_ms(log_of(0), asked), 1.0) == Served(None, None, None, None)
 
 
 @pytest.mark.parametrize(

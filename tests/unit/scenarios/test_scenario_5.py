@@ -7,21 +7,14 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
+from benchmarks.plan.payloads import CHANGE_LABEL, ORDER_LABELS, Payload
 from benchmarks.record.flags import is_valid
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.run.devices.messages import COLUMNS, Messages
 from benchmarks.run.devices.orders_seen import OrdersSeen
 from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.scenario_5_serialization import (
-    CHANGE_LABEL,
-    ORDER_LABELS,
-    ORDER_UNCHANGED,
-    PAYLOAD_DAMAGED,
-    PAYLOADS_LEFT_OUT,
-    SCENARIO,
-    Payload,
-)
+from benchmarks.scenarios.scenario_5_serialization import ORDER_UNCHANGED, PAYLOAD_DAMAGED, PAYLOADS_LEFT_OUT, SCENARIO
 from tasks.contract import Variant
 from tasks.loads import Mix, Paced, Prefilled, count_of
 from tests.unit.made_up import (

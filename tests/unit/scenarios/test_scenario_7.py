@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from benchmarks.record.flags import TASK_DOUBLED, Severity
-from benchmarks.record.orders import Orders, retry_delays_ns
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.record.validity import run_flags
 from benchmarks.run.contract import Scenario
@@ -29,7 +28,7 @@ from tasks.contract import Variant
 from tasks.events import Outcome
 from tasks.loads import Chain, Load, Paced, Prefilled
 from tasks.order_work import ITEMS, MOST_OF_ONE, STAGES, failure_of, order_of, request_name
-from tests.unit.made_up import MS, RUN, Row, S, context, finished, phase_data, sample, sent, started, table_of, worker
+from tests.unit.made_up import MS, RUN, Row, S, context, finished, phase_data, sample, sent, started, worker
 
 QUICK = SCENARIO.sizes["quick"]
 SIZE = len(STAGES)
@@ -362,22 +361,6 @@ def test_a_stage_that_follows_a_failure_is_out_of_order(shop: Shop) -> None:
 def test_orders_that_come_faster_than_they_can_be_done_are_warned_of(shop: Shop) -> None:
     slow = Shop(1, CAPACITY_COUNT, failing=False, gap_ns=S, began_ns=S)
     assert codes(run_with(shop, slow)) == [PIPELINE_OVERLOADED.code]
-
-
-def test_a_retry_delay_counts_from_the_failed_answer() -> None:
-    log = pd.DataFrame(
-        [(1, 5 * S, 200, 20.0), (0, S, 503, 100.0), (0, 3 * S, 503, 50.0), (0, 4 * S, 200, 10.0), (1, 9 * S, 200, 20.0)],
-        columns=["order", "arrived_ns", "status", "latency_ms"],
-    )
-    assert retry_delays_ns(log).tolist() == [1_900 * MS, 950 * MS]
-    assert retry_delays_ns(log.iloc[:0]).tolist() == []
-
-
-def test_a_phase_of_which_nothing_was_recorded_has_orders_in_which_nothing_happened() -> None:
-    orders = Orders.of(table_of([sent(0)]), 2, SIZE)
-    assert orders.stuck.tolist() == [True, True]
-    assert (len(orders.wait_ns(0)), len(orders.service_ns(CHARGE)), orders.out_of_order()) == (0, 0, 0)
-    assert orders.due_ns.tolist() == [0, -1]
 
 
 def test_nothing_executed_reports_no_latency() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.run.devices.subscribers import UNKNOWN, emissions, receipts
+from benchmarks.record.event_stream import UNKNOWN
+from benchmarks.run.devices.subscribers import emissions, receipts
 from infrastructure.agent.counting import EventReader
 from tasks import subscriber
 from tasks.events import Kind, NullRecorder, Recorder, Streamed

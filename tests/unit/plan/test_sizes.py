@@ -1,0 +1,30 @@
+"""Sizes that make sense, and those that do not."""
+
+import re
+
+import pytest
+
+from benchmarks.plan.sizes import is_seed, require_above, require_at_least, require_positive, whole
+
+
+def test_a_size_that_makes_no_sense_is_named() -> None:
+    sizes = {"tasks": 0, "slots": 1}
+    require_positive("some", sizes, ["slots"])
+    require_at_least("some", sizes, {"slots": 1})
+    require_above("some", sizes, {"slots": 0})
+    with pytest.raises(ValueError, match=re.escape("size tasks of some must be positive, not 0")):
+        require_positive("some", sizes, sizes.keys())
+    with pytest.raises(ValueError, match=re.escape("size slots of some must be at least 2, not 1")):
+        require_at_least("some", sizes, {"tasks": 0, "slots": 2})
+    with pytest.raises(ValueError, match=re.escape("size slots of some must be above 1, not 1")):
+        require_above("some", sizes, {"slots": 1})
+    with pytest.raises(KeyError):
+        require_positive("some", sizes, ["nonesuch"])
+
+
+def test_a_count_is_at_least_one() -> None:
+    assert [whole(size) for size in (0, 0.5, 1, 7.9)] == [1, 1, 1, 7]
+
+
+def test_seeds_are_known_by_their_names() -> None:
+    assert [is_seed(name) for name in ("seed", "mix_seed", "seeds", "tasks")] == [True, True, False, False]
