@@ -8,7 +8,7 @@ from typing import Protocol
 
 from benchmarks.record.backlog import mean_depth
 from benchmarks.record.percentiles import summarise
-from benchmarks.record.rates import missed_rate
+from benchmarks.record.rules.rates import missed_rate
 from benchmarks.record.run_data import PhaseData
 from tasks.loads import NS_PER_S, Paced
 

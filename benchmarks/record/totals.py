@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from benchmarks.record.disturbance import host_marks, steal_share
+from benchmarks.record.rules.disturbance import host_marks, steal_share
 from benchmarks.record.run_data import Measures, RunData, measured_phases
 
 TOTAL_COLUMNS: Mapping[str, str] = {

@@ -159,7 +159,7 @@ class Scenario(Protocol):
         ...
 
     def flags(self, data: RunData) -> Sequence[Flag]:
-        """What this scenario must say of a run beyond :func:`benchmarks.record.validity.run_flags`."""
+        """What this scenario must say of a run beyond :func:`benchmarks.record.rules.validity.run_flags`."""
         ...
 
     def charts(self, data: ChartData) -> Sequence[Chart]:

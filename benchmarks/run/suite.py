@@ -8,9 +8,9 @@ from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.record.enough import wants_another_run
 from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Severity, exclusion, is_valid
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.task_table import tasks_frame
-from benchmarks.record.validity import run_flags
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import samples_frame
 from benchmarks.run.calibration import CALIBRATIONS

@@ -18,7 +18,7 @@ from benchmarks.plan.payloads import (
 )
 from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
-from benchmarks.record.message_samples import MESSAGES, NOTHING, Seconds
+from benchmarks.record.payloads.message_samples import MESSAGES, NOTHING, Seconds
 from benchmarks.record.percentiles import summarise
 from benchmarks.record.run_data import RunData
 from benchmarks.run.contract import PhasePlan

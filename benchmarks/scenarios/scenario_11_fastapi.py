@@ -15,9 +15,9 @@ from benchmarks.record.rate_search import Search
 from benchmarks.record.resources import phase_cpu_percent, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import Values, latency_measures
-from benchmarks.record.web_application import APPLICATION_COLUMNS, application_measures
-from benchmarks.record.web_limits import limit_columns, limit_measures
-from benchmarks.record.web_requests import (
+from benchmarks.record.web.application import APPLICATION_COLUMNS, application_measures
+from benchmarks.record.web.limits import limit_columns, limit_measures
+from benchmarks.record.web.requests import (
     COMPARED_FIGURES,
     REQUEST_FIGURES,
     AnsweredStep,

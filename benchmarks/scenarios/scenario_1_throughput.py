@@ -5,8 +5,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import FIGURE_WORDS, figures
-from benchmarks.record.rates import limits_per_s
 from benchmarks.record.resources import TreeMemory, cpu_per_1000, redis_cost, worker_memory
+from benchmarks.record.rules.rates import limits_per_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
 from benchmarks.record.task_table import Ints, TaskTable

@@ -11,8 +11,8 @@ from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.backlog import not_started_by
 from benchmarks.record.mock_api_books import CAPACITY_FACT, MOCK_API_COLUMNS, added_ns, asked_by_sequence_ms
 from benchmarks.record.percentiles import figures
-from benchmarks.record.rates import limits_per_s
 from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, worker_memory
+from benchmarks.record.rules.rates import limits_per_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
 from benchmarks.record.spans import due_to_end_s

@@ -21,12 +21,12 @@ from benchmarks.plan.payloads import (
 )
 from benchmarks.plan.sizes import Sizes, require_above, require_positive
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.message_samples import MESSAGES, NOTHING, message_median, message_seconds
+from benchmarks.record.payloads.message_samples import MESSAGES, NOTHING, message_median, message_seconds
+from benchmarks.record.payloads.stale_orders import ORDERS_SEEN, changed, stale_phases, stale_share
 from benchmarks.record.percentiles import NS_PER_US
 from benchmarks.record.resources import phase_cpu_percent, redis_cost
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, measured_phases
 from benchmarks.record.shared import Values, latency_measures
-from benchmarks.record.stale_orders import ORDERS_SEEN, changed, stale_phases, stale_share
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from benchmarks.scenarios.payload_phases import (

@@ -8,13 +8,13 @@ from benchmarks.plan.sizes import Sizes, require_positive, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.order_books import BOOK_COLUMNS, BOOKS, book_measures
-from benchmarks.record.order_phase import ANALYSE, CHARGE, CONFIRM, VALIDATE, OrderPhase
-from benchmarks.record.order_retries import DELAY_COLUMNS, RETRY_COLUMNS, retry_measures
 from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
 from benchmarks.record.resources import drain_cpu_s, phase_cpu_percent, redis_commands, redis_network_bytes
 from benchmarks.record.run_data import Measures, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values, drained_s, latency_measures
+from benchmarks.record.shop.books import BOOK_COLUMNS, BOOKS, book_measures
+from benchmarks.record.shop.phase import ANALYSE, CHARGE, CONFIRM, VALIDATE, OrderPhase
+from benchmarks.record.shop.retries import DELAY_COLUMNS, RETRY_COLUMNS, retry_measures
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.ledger import Ledger
 from benchmarks.run.devices.mock_api import MockApiLog

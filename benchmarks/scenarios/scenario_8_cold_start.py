@@ -8,13 +8,13 @@ from benchmarks.arithmetic import median
 from benchmarks.plan.sizes import Sizes, require_positive
 from benchmarks.plan.wishes import StartWish
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.import_times import import_times
 from benchmarks.record.percentiles import FIGURE_WORDS, NS_PER_MS, LatencySummary, summarise
 from benchmarks.record.resources import BYTES_PER_MB, cpu_percent
 from benchmarks.record.run_data import Measures, RunContext, RunData, measured_phases
 from benchmarks.record.shared import LATENCY_COLUMNS, Values
-from benchmarks.record.starts import Start, first_task_ns, starts_of, were_cold
-from benchmarks.record.stops import in_hand
+from benchmarks.record.starts.imports import import_times
+from benchmarks.record.starts.starts import Start, first_task_ns, starts_of, were_cold
+from benchmarks.record.starts.stops import in_hand
 from benchmarks.run.contract import Device, Look, PhasePlan
 from benchmarks.run.devices.bare_starts import BareStarts
 from benchmarks.run.devices.imports import Imports

@@ -13,9 +13,9 @@ import numpy as np
 
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.record.flags import RUN_FAILED, is_valid
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData, RunData, RunResult
 from benchmarks.record.task_table import TaskTable, tasks_frame
-from benchmarks.record.validity import run_flags
 from benchmarks.results.manifest import describe_scenario
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import samples_frame

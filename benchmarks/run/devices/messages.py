@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.record.message_samples import MESSAGES
+from benchmarks.record.payloads.message_samples import MESSAGES
 from benchmarks.run.contract import Places
 from tasks.reading import MessageTimes, ReadOrder
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import redis
 
-from benchmarks.record.stale_orders import ORDERS_SEEN
+from benchmarks.record.payloads.stale_orders import ORDERS_SEEN
 from benchmarks.run.contract import Places
 from tasks.contract import APPLICATION_DATABASE
 from tasks.model_ledger import orders_seen_key

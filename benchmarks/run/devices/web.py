@@ -8,7 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from benchmarks.record.resources import BYTES_PER_MB
-from benchmarks.record.web_application import BARE, WEB_SAMPLES, WEB_STARTS, WHOLE
+from benchmarks.record.web.application import BARE, WEB_SAMPLES, WEB_STARTS, WHOLE
 from benchmarks.run.contract import Places
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.web import WebReport

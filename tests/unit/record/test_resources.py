@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.record.disturbance import host_cores, host_marks, steal_share, throttled_s
 from benchmarks.record.resources import (
     cpu_ms_per_task,
     cpu_per_1000,
@@ -14,6 +13,7 @@ from benchmarks.record.resources import (
     redis_cost,
     worker_memory,
 )
+from benchmarks.record.rules.disturbance import host_cores, host_marks, steal_share, throttled_s
 from benchmarks.record.run_data import measured_phases
 from tasks.loads import Prefilled
 from tests.unit.made_up import S, good_run, phase_data, reading, sample

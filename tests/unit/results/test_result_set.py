@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.record.flags import CPU_STEAL, NOTHING_EXECUTED, RUN_FAILED, SWAPPING, TASK_LOST
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.task_table import build_task_tables, tasks_frame
-from benchmarks.record.validity import run_flags
 from benchmarks.results import manifest as manifests
 from benchmarks.results.documents import ResultSetError, validate
 from benchmarks.results.result_set import ResultSet

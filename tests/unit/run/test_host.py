@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.record.disturbance import host_cores
+from benchmarks.record.rules.disturbance import host_cores
 from benchmarks.run.host import cgroup_limits, host_facts, read_host
 from tests.support import write_files
 

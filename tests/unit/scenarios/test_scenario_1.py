@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.record.flags import NOTHING_EXECUTED
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData
-from benchmarks.record.validity import run_flags
 from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_1_throughput import PACED_RATE_CAPPED, SCENARIO

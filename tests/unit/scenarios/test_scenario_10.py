@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.record.flags import is_valid
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData, RunData
-from benchmarks.record.validity import run_flags
 from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios.scenario_10_event_streaming import (
     EVENT_LOST,

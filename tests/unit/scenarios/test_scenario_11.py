@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, TOO_FEW_PROCESSES
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData, Produced, RunData
-from benchmarks.record.validity import run_flags
-from benchmarks.record.web_application import BARE, WHOLE
-from benchmarks.record.web_requests import answered_per_s
+from benchmarks.record.web.application import BARE, WHOLE
+from benchmarks.record.web.requests import answered_per_s
 from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.run.devices.web import WebSamples, WebStarts
 from benchmarks.scenarios import all_scenarios

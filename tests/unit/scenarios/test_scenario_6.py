@@ -9,8 +9,8 @@ import pytest
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.flags import OFFERED_RATE_MISSED, is_valid
 from benchmarks.record.rate_search import Verdict, capacity_of
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData, RunData
-from benchmarks.record.validity import run_flags
 from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_6_scalability import (

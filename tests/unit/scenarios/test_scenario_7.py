@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.record.flags import TASK_DOUBLED, Severity
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData, RunData
-from benchmarks.record.validity import run_flags
 from benchmarks.run.contract import Scenario
 from benchmarks.run.devices.mock_api import frame_of
 from benchmarks.scenarios import all_scenarios

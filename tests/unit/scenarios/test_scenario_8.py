@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.plan.wishes import StartWish
 from benchmarks.record.flags import TASK_DOUBLED_AT_STOP, TASK_LOST, TASK_LOST_AT_STOP, is_valid
+from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData, RunContext, RunData, StartRecord, StopRecord
-from benchmarks.record.validity import run_flags
 from benchmarks.run.contract import Scenario
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_8_cold_start import PAGE_CACHE_WARM, SCENARIO, STOP_NOT_GRACEFUL

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.record.run_data import PhaseData
 from benchmarks.record.task_table import TaskTable
-from benchmarks.record.web_requests import answered_per_s, answering_ns, holds, judge_answers, request_measures
+from benchmarks.record.web.requests import answered_per_s, answering_ns, holds, judge_answers, request_measures
 from tasks.loads import Burst, Paced
 from tests.unit.made_up import MS, Row, phase_data, sent, table_of
 from tests.unit.made_up_http import requests

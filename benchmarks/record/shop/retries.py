@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from benchmarks.record.order_phase import CHARGE, OrderPhase
 from benchmarks.record.percentiles import FIGURE_WORDS, figures
 from benchmarks.record.run_data import Measures
+from benchmarks.record.shop.phase import CHARGE, OrderPhase
 
 DELAY_FIGURES = ("p50", "p95", "p99", "max")
 DELAY_COLUMNS: Mapping[str, str] = {

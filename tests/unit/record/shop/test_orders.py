@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from benchmarks.record.order_phase import CHARGE
-from benchmarks.record.orders import Orders, retry_delays_ns
+from benchmarks.record.shop.orders import Orders, retry_delays_ns
+from benchmarks.record.shop.phase import CHARGE
 from tasks.order_work import STAGES
 from tests.unit.made_up import MS, S, sent, table_of
 

@@ -6,7 +6,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.record.orders import (
+from benchmarks.record.run_data import PhaseData
+from benchmarks.record.shop.orders import (
     Discrepancy,
     Orders,
     answered_well,
@@ -17,7 +18,6 @@ from benchmarks.record.orders import (
     requests_of,
     retry_delays_ns,
 )
-from benchmarks.record.run_data import PhaseData
 from benchmarks.record.task_table import Bools, Ints
 from tasks.events import Outcome
 from tasks.loads import Chain

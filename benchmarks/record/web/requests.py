@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from benchmarks.arithmetic import difference, ratio
 from benchmarks.record.percentiles import figures, summarise
-from benchmarks.record.rates import missed_rate
 from benchmarks.record.resources import cpu_percent
+from benchmarks.record.rules.rates import missed_rate
 from benchmarks.record.run_data import PhaseData
 from benchmarks.record.shared import Values
 from benchmarks.record.task_table import Ints, TaskTable
-from benchmarks.record.web_application import web_cpu_s
+from benchmarks.record.web.application import web_cpu_s
 from tasks.loads import NS_PER_S, Paced
 
 REQUEST_FIGURES = ("p50", "p95", "p99", "mean")

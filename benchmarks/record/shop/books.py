@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.record.order_phase import OrderPhase
-from benchmarks.record.orders import total
 from benchmarks.record.run_data import Measures
+from benchmarks.record.shop.orders import total
+from benchmarks.record.shop.phase import OrderPhase
 
 BOOKS: Mapping[str, str] = {
     "charges": "payments in the mock API's log",

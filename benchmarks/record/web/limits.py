@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from benchmarks.arithmetic import ratio
 from benchmarks.record.rate_search import capacity_of
 from benchmarks.record.run_data import Measures, PhaseData
-from benchmarks.record.web_application import web_cpu_s
-from benchmarks.record.web_requests import AnsweredStep, answered_per_s, client_busy_percent, web_busy_percent
+from benchmarks.record.web.application import web_cpu_s
+from benchmarks.record.web.requests import AnsweredStep, answered_per_s, client_busy_percent, web_busy_percent
 
 
 def limit_columns(endpoint: str) -> Mapping[str, str]:

@@ -1,11 +1,11 @@
 """Whether a run counts: all rules that hold for a run of any scenario."""
 
-from benchmarks.record.books import book_flags
-from benchmarks.record.disturbance import disturbance_flags
 from benchmarks.record.flags import Flag
-from benchmarks.record.rates import rate_flags
+from benchmarks.record.rules.books import book_flags
+from benchmarks.record.rules.disturbance import disturbance_flags
+from benchmarks.record.rules.rates import rate_flags
+from benchmarks.record.rules.workers import process_flags, worker_flags
 from benchmarks.record.run_data import RunData
-from benchmarks.record.workers import process_flags, worker_flags
 
 
 def run_flags(data: RunData) -> tuple[Flag, ...]:

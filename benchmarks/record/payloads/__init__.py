@@ -1,0 +1,1 @@
+"""Messages with payloads, and orders that were changed after they had been sent."""

@@ -1,0 +1,190 @@
+"""Which runs are valid, and what is said of the others."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.record.flags import (
+    CPU_STEAL,
+    HOST_LOAD_HIGH,
+    NEVER_SENT,
+    NOTHING_EXECUTED,
+    OFFERED_RATE_MISSED,
+    SEND_FAILED,
+    SWAPPING,
+    TASK_DOUBLED,
+    TASK_FAILED,
+    TASK_LOST,
+    THROTTLED,
+    TIME_NAMESPACE_DIFFERS,
+    TIMED_OUT,
+    TOO_FEW_PROCESSES,
+    UNEXPECTED_TASK,
+    WORKER_DIED,
+    is_valid,
+)
+from benchmarks.record.rules.validity import run_flags
+from benchmarks.record.run_data import Produced, RunData
+from tasks.loads import Burst, Paced, Prefilled
+from tests.unit.made_up import S, executed, finished, good_run, paced_rows, phase_data, prefilled_rows, reading, sent, started
+
+
+def codes(data: RunData) -> list[str]:
+    return [flag.code for flag in run_flags(data)]
+
+
+def with_marks(**last: Any) -> RunData:
+    """A good run whose last mark reads differently; all other marks are as usual."""
+    data = good_run()
+    half = data.phases["half"]
+    record = replace(half.record, after=reading(half.record.after.host.at_ns, **last))
+    return good_run(data={"half": replace(half, record=record)})
+
+
+def text_of(data: RunData, code: str) -> str:
+    return next(flag.detail for flag in run_flags(data) if flag.code is code)
+
+
+def test_a_good_run_raises_nothing_and_is_valid() -> None:
+    assert run_flags(good_run()) == ()
+    assert is_valid(())
+
+
+def test_a_lost_task_invalidates_and_is_named() -> None:
+    rows = [row for row in prefilled_rows(200) if row[7] != 17 or row[0] == 1]
+    data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
+    assert codes(data) == [TASK_LOST.code]
+    assert "capacity: 1 of 200" in text_of(data, TASK_LOST.code)
+    assert "17" in text_of(data, TASK_LOST.code)
+    assert not is_valid(run_flags(data))
+
+
+def test_a_doubled_task_invalidates() -> None:
+    rows = [*prefilled_rows(200), started(9, 5 * S), finished(9, 6 * S)]
+    data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
+    assert codes(data) == [TASK_DOUBLED.code]
+    assert not is_valid(run_flags(data))
+
+
+def test_a_task_that_was_never_sent_invalidates() -> None:
+    rows = [*prefilled_rows(200), started(777, 5 * S), finished(777, 6 * S)]
+    data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
+    assert codes(data) == [UNEXPECTED_TASK.code]
+
+
+def test_many_numbers_are_cut_in_the_text() -> None:
+    data = good_run(data={"bulk": phase_data(2, "bulk", Prefilled(50), [sent(i, phase=2) for i in range(50)], 50)})
+    assert text_of(data, TASK_LOST.code).endswith("8, 9, ...)")
+
+
+def test_a_phase_that_executed_nothing_invalidates() -> None:
+    data = good_run(
+        data={"paced": phase_data(3, "paced", Paced(100, 0.3), [r for r in paced_rows(30, 100, phase=3) if r[0] == 1], 30)}
+    )
+    assert NOTHING_EXECUTED.code in codes(data)
+    assert not is_valid(run_flags(data))
+
+
+def test_tasks_that_were_not_sent_invalidate() -> None:
+    data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(210), prefilled_rows(200), 210)})
+    assert codes(data) == [NEVER_SENT.code]
+
+
+def test_a_send_that_raised_invalidates_and_says_with_what() -> None:
+    rows = [*prefilled_rows(199), sent(199, 1, ok=False)]
+    produced = Produced(200, 199, 1, {"OSError: gone": 1}, 0, S, 0.5)
+    data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200, produced=produced)})
+    assert codes(data) == [SEND_FAILED.code]
+    assert "OSError: gone" in text_of(data, SEND_FAILED.code)
+
+
+@pytest.mark.parametrize(("achieved_per_s", "missed"), [(100, False), (98.5, False), (97, True), (120, False)])
+def test_a_rate_missed_by_over_two_percent_invalidates(achieved_per_s: float, missed: bool) -> None:
+    count = 200
+    rows = []
+    for i in range(count):
+        due_ns = i * S // 100
+        send, begin, end = executed(i, due_ns, phase=3)
+        sent_ns = round(i * S / achieved_per_s)
+        rows += [(*send[:11], sent_ns, sent_ns + 10), begin, end]
+    data = good_run(data={"paced": phase_data(3, "paced", Paced(100, 2.0), rows, count)})
+    assert (OFFERED_RATE_MISSED.code in codes(data)) is missed
+
+
+def test_a_worker_that_died_or_lives_by_another_clock_invalidates() -> None:
+    assert codes(good_run(died="signal 9")) == [WORKER_DIED.code]
+    assert "signal 9" in text_of(good_run(died="signal 9"), WORKER_DIED.code)
+    assert codes(good_run(same_time_namespace=False)) == [TIME_NAMESPACE_DIFFERS.code]
+
+
+def test_fewer_processes_than_promised_invalidate_judged_on_a_backlog_alone() -> None:
+    assert codes(good_run(working_processes=2)) == []
+    assert codes(good_run(working_processes=3)) == [TOO_FEW_PROCESSES.code]
+    data = good_run(working_processes=3)
+    only_paced = replace(data, phases={"paced": data.phases["paced"]})
+    assert codes(only_paced) == []
+    burst = phase_data(1, "capacity", Burst(200), prefilled_rows(200), 200)
+    data = good_run(data={"capacity": burst}, working_processes=3)
+    assert codes(replace(data, phases={"capacity": data.phases["capacity"]})) == [TOO_FEW_PROCESSES.code]
+
+
+def test_a_phase_that_timed_out_invalidates() -> None:
+    data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), prefilled_rows(200), 200, timed_out=True)})
+    assert codes(data) == [TIMED_OUT.code]
+
+
+def test_failed_tasks_only_warn() -> None:
+    rows = [(*row[:1], 2, *row[2:]) if row[0] == 3 and row[7] == 5 else row for row in prefilled_rows(200)]
+    data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
+    assert codes(data) == [TASK_FAILED.code]
+    assert is_valid(run_flags(data))
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        ({"steal_s": 5.0}, CPU_STEAL.code),
+        ({"swapped": 3}, SWAPPING.code),
+    ],
+)
+def test_disturbance_warns_and_leaves_the_run_valid(last: dict[str, Any], code: str) -> None:
+    data = with_marks(**last)
+    assert codes(data) == [code]
+    assert is_valid(run_flags(data))
+
+
+def test_a_little_steal_is_not_worth_a_warning() -> None:
+    assert codes(with_marks(steal_s=1.0)) == []
+
+
+def _loaded(load: float, cores: int) -> RunData:
+    phases = {}
+    for name, phase in good_run().phases.items():
+        r = phase.record
+        marks = {m: reading(getattr(r, m).host.at_ns, load=load, cores=cores) for m in ("before", "filled", "after")}
+        phases[name] = replace(phase, record=replace(r, **marks))  # type: ignore[arg-type]
+    return good_run(data=phases)
+
+
+@pytest.mark.parametrize(("load", "cores", "high"), [(8.5, 2, True), (7.5, 2, False), (8.5, 9, False), (9.5, 9, True)])
+def test_load_warns_only_beyond_the_cores_and_what_the_lab_itself_explains(load: float, cores: int, high: bool) -> None:
+    assert codes(_loaded(load, cores)) == ([HOST_LOAD_HIGH.code] if high else [])
+
+
+def test_one_mark_of_high_load_is_the_lab_itself() -> None:
+    assert codes(with_marks(load=50.0)) == []
+
+
+def test_throttling_warns() -> None:
+    data = good_run()
+    capacity, half = data.phases["capacity"], data.phases["half"]
+    first = replace(capacity, record=replace(capacity.record, before=reading(10 * S, throttled_s=1.0)))
+    last = replace(half, record=replace(half.record, after=reading(43 * S, throttled_s=1.5)))
+    data = good_run(data={"capacity": first, "half": last})
+    assert codes(data) == [THROTTLED.code]
+    assert "0.50 s" in text_of(data, THROTTLED.code)
+
+
+def test_a_run_without_phases_is_judged_by_its_worker_alone() -> None:
+    assert codes(replace(good_run(died="exit 1"), phases={})) == [WORKER_DIED.code]
