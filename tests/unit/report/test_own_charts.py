@@ -164,6 +164,7 @@ def test_one_that_cannot_be_drawn_is_said_and_loses_no_other(tmp_path: Path, nam
     assert words.lower().rstrip(".") in pictures.left_out[0].lower()
     page = parsed(folder)
     assert words in page.text
+    assert ".." not in page.text.replace("../Up", "")
     assert {"scenario-1-throughput", "scenario-1-own-squares"} <= set(page.ids)
     assert {"throughput.svg", "squares.svg", "squares.png"} <= files(folder)
     assert "could not be drawn" in (folder / MARKDOWN).read_text(encoding="utf-8")

@@ -190,16 +190,6 @@ def test_a_set_with_invalid_runs_says_which_and_leaves_them_out(tmp_path: Path) 
     assert "**interrupted: not complete**" in (folder / MARKDOWN).read_text(encoding="utf-8")
 
 
-def test_a_variant_that_cannot_do_it_is_shown_with_the_reason(tmp_path: Path) -> None:
-    folder = unpack("good", tmp_path)
-    for run in (folder / "runs").glob("*_swift-twin_*/run.json"):
-        flags = [UNSUPPORTED.flag(reason="it has no chains").as_data()]
-        change_json(run, valid=False, flags=flags, measures=dict.fromkeys(json.loads(run.read_text())["measures"]))
-    write_report(folder)
-    assert "it has no chains" in parsed(folder).text
-    assert "| swift-twin | unsupported |" in (folder / MARKDOWN).read_text(encoding="utf-8")
-
-
 def test_a_set_with_a_single_run_makes_sense(single: Path) -> None:
     write_report(single)
     page = parsed(single)
