@@ -7,6 +7,8 @@ from benchmarks.record.run_data import RunResult
 from benchmarks.statistics import coefficient_of_variation, interval_narrow_enough, runs_needed
 
 COEFFICIENT_OF_VARIATION = 0.15
+FAILURES_BEFORE_GIVING_UP = 2
+RUNS_FOR_AN_INTERVAL = 3
 FEWEST_RUNS = 4
 """With three runs a side the two-sided Mann-Whitney test cannot fall below p = 0.1, whatever the data; with four, 0.029."""
 
@@ -23,10 +25,6 @@ def group_flags(measure: str, values: Sequence[float], fewest_runs: int = FEWEST
     elif needed:
         flags.append(TOO_FEW_RUNS.flag(measure=measure, n=n, more=f"; about {needed} more would narrow it to ±5 %"))
     return tuple(flags)
-
-
-FAILURES_BEFORE_GIVING_UP = 2
-RUNS_FOR_AN_INTERVAL = 3
 
 
 def wants_another_run(results: Sequence[RunResult], headline: str, runs: int, max_runs: int) -> bool:
