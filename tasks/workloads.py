@@ -7,8 +7,8 @@ or :func:`execute_async` (variants on an event loop); both stamp the start, run 
 A workload has a blocking body and, where it waits for something, a coroutine twin that waits in the same way. A name stands for
 
 - one of the few of this module,
-- or what a module ``tasks/*_work.py`` assigns to that name in capitals: to add ``resize``, write
-  ``RESIZE: Workload = ...`` in ``tasks/image_work.py``, and nowhere else a word,
+- or what a module ``tasks/*_work.py`` assigns to that name in capitals, as ``RESIZE = Workload(...)`` or ``RESIZE: Workload =
+  ...``: to add ``resize``, write that in ``tasks/image_work.py``, and nowhere else a word,
 - or, of the form ``package.module:RESIZE``, what any module has under that name.
 
 Such a module is imported when the first task asks for it: what a worker does not use, it does not pay for. To find it, the source
@@ -33,6 +33,8 @@ TaskId = tuple[int, int, int, int]
 """Which execution this is: run, phase, sequence, attempt."""
 
 recorder = recorder_from_environment()
+
+_OFFER = re.compile(r"^([A-Z][A-Z0-9_]*)(?:: *Workload *= *| *= *Workload\()", re.MULTILINE)
 
 
 def as_it_is(argument: Any) -> Any:
@@ -83,7 +85,7 @@ class Workloads(dict[str, Workload]):
         super().__init__(own)
         self._package = package
         self._folder = folder
-        self._lines: Mapping[str, Mapping[str, str]] | None = None
+        self._offers: Mapping[str, list[str]] | None = None
         self._looking = threading.Lock()
 
     def __missing__(self, name: str) -> Workload:
@@ -98,27 +100,25 @@ class Workloads(dict[str, Workload]):
 
     def _module_of(self, name: str) -> str:
         with self._looking:
-            if self._lines is None:
-                self._lines = _assignments(self._folder)
-        modules = [f"{self._package}.{module}" for module in self._lines.get(name, ())]
+            if self._offers is None:
+                self._offers = _offers(self._folder)
+        modules = [f"{self._package}.{module}" for module in self._offers.get(name, ())]
         if len(modules) > 1:
-            raise LookupError(f"{name.upper()} is assigned in {' and in '.join(modules)}: which is the workload {name!r}?")
+            raise LookupError(f"{name.upper()} is a Workload in {' and in '.join(modules)}: which is the workload {name!r}?")
         if not modules:
-            found = (known for known, lines in self._lines.items() if any("Workload" in line for line in lines.values()))
             raise LookupError(
-                f"no workload {name!r}: there are {', '.join(dict.fromkeys((*self, *found)))}; to add it, assign a Workload to "
-                f"{name.upper()} in a module {self._folder.name}/*_work.py, or name it package.module:WORKLOAD"
+                f"no workload {name!r}: there are {', '.join(dict.fromkeys((*self, *self._offers)))}; to add it, write "
+                f"{name.upper()} = Workload(...) in a module {self._folder.name}/*_work.py, or name it package.module:WORKLOAD"
             )
         return modules[0]
 
 
-def _assignments(folder: Path) -> dict[str, dict[str, str]]:
-    """Of every name in capitals that is assigned at the top level of a module ``*_work``, in small letters: the line that does
-    so, by module."""
-    found: dict[str, dict[str, str]] = {}
+def _offers(folder: Path) -> dict[str, list[str]]:
+    """The modules ``*_work`` that assign a Workload at the top level to a name in capitals, by that name in small letters."""
+    found: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*_work.py")):
-        for line in re.finditer(r"^([A-Z][A-Z0-9_]*) *(?::[^=\n]*)?=(?!=).*", path.read_text(encoding="utf-8"), re.MULTILINE):
-            found.setdefault(line[1].lower(), {})[path.stem] = line[0]
+        for name in _OFFER.findall(path.read_text(encoding="utf-8")):
+            found.setdefault(name.lower(), []).append(path.stem)
     return found
 
 

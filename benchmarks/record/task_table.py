@@ -77,6 +77,12 @@ class TaskTable:
         """Which tasks came to an end: completed or failed."""
         return np.isin(self.outcome, (Outcome.OK, Outcome.FAILED))
 
+    @property
+    def executed(self) -> Bools:
+        """Which tasks started and ended: those whose service time is known."""
+        executed: Bools = self.ended & (self.started_ns != MISSING)
+        return executed
+
     def lateness_ns(self) -> Ints:
         """From due to the begin of the enqueue call, of every task sent."""
         return self.sent_ns - self.due_ns
@@ -93,9 +99,9 @@ class TaskTable:
         return queue_wait_ns
 
     def service_ns(self) -> Ints:
-        """From the first start to the finish, of every task that started and ended."""
-        both = self.ended & (self.started_ns != MISSING)
-        service_ns: Ints = self.finished_ns[both] - self.started_ns[both]
+        """From the first start to the finish, of every task that was :attr:`executed`."""
+        executed = self.executed
+        service_ns: Ints = self.finished_ns[executed] - self.started_ns[executed]
         return service_ns
 
     def end_to_end_ns(self) -> Ints:

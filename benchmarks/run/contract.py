@@ -23,18 +23,24 @@ from tasks.loads import Load, Tasks
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What a device may reach while a phase goes on."""
+    """What a device may reach while a phase goes on. Redis and mock API are those of all variants of a set, one after another:
+    what an earlier run has left there is there still."""
 
     worker: NodeClient
     producer: NodeClient
     queue: str
     redis_url: str
+    """Without a database number: those of a framework are its own affair, 15 is what tasks work on."""
     mock_api_url: str
     """As the runner sees it."""
 
 
 class Device(Protocol):
-    """Reads something beside the event log for as long as a phase lasts: the log of another service, a ledger, receipts."""
+    """Reads something beside the event log for as long as a phase lasts: the log of another service, a ledger, receipts.
+
+    What it cannot read it says by :class:`benchmarks.run.nodes.transport.NodeError`: that costs its own run, as a dead worker
+    does. Anything else that it raises is taken for a mistake in the lab and ends the suite. What Redis and the host say of
+    themselves at the marks of a phase (:class:`benchmarks.record.run_data.Reading`) is read in any case, without a device."""
 
     @property
     def name(self) -> str:

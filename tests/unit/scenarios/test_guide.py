@@ -79,7 +79,7 @@ def test_it_measures_flags_and_draws(scenario: Scenario) -> None:
     measures = scenario.measures(data)
     assert list(measures) == list(scenario.columns)
     assert measures["slept_mean_ms"] == 100
-    assert measures["redis_clients"] == 7
+    assert measures["redis_clients_count"] == 7
     told_ms, over_ms = measures["told_mean_ms"], measures["overslept_p50_ms"]
     assert told_ms is not None and 25 < told_ms < 75
     assert over_ms is not None and 25 < over_ms < 75

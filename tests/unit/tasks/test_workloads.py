@@ -165,10 +165,11 @@ def body(_, __):
     assert COMPARED == Workload(print)
 COMPARED == Workload(print) if False else None
 ANNOTATED: Workload
+LATER = 30.0  # of a task
 # COMMENTED = Workload(print)
 """
     )
-    for name in ("inside", "compared", "annotated", "commented"):
+    for name in ("inside", "compared", "annotated", "commented", "later"):
         with pytest.raises(LookupError, match=f"no workload '{name}'"):
             workloads[name]
     assert not imported("some_work")
@@ -176,7 +177,15 @@ ANNOTATED: Workload
 
 def test_what_is_assigned_must_be_a_workload(made_up: Callable[..., Workloads]) -> None:
     with pytest.raises(LookupError, match=r"made_up_bodies\.some_work has no Workload LIMIT_S"):
-        made_up(some_work="LIMIT_S = 30.0")["limit_s"]
+        made_up(some_work="LIMIT_S: Workload = 30.0")["limit_s"]
+
+
+def test_another_constant_of_the_same_name_is_no_offer(made_up: Callable[..., Workloads]) -> None:
+    workloads = made_up(
+        some_work="HASH = 'sha256'\nRESIZE = Workload(print)", other_work="HASH = Workload(print)\nRESIZE: int = 3"
+    )
+    assert workloads["hash"].blocking is print
+    assert workloads["resize"].blocking is print
 
 
 def test_a_name_that_two_modules_offer_is_an_error_that_names_both(made_up: Callable[..., Workloads]) -> None:
@@ -191,7 +200,7 @@ def test_an_unknown_name_is_an_error_that_says_what_there_is_and_where_to_add_it
     with pytest.raises(LookupError) as raised:
         workloads["sharpen"]
     assert str(raised.value) == (
-        "no workload 'sharpen': there are noop, resize; to add it, assign a Workload to SHARPEN in a module "
+        "no workload 'sharpen': there are noop, resize; to add it, write SHARPEN = Workload(...) in a module "
         "made_up_bodies/*_work.py, or name it package.module:WORKLOAD"
     )
     assert not imported("some_work")
@@ -210,13 +219,13 @@ def test_the_modules_are_looked_through_once_and_not_for_what_is_known(
     made_up: Callable[..., Workloads], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Path] = []
-    look = workloads._assignments
+    look = workloads._offers
 
-    def counted(folder: Path) -> dict[str, dict[str, str]]:
+    def counted(folder: Path) -> dict[str, list[str]]:
         looked.append(folder)
         return look(folder)
 
-    monkeypatch.setattr(workloads, "_assignments", counted)
+    monkeypatch.setattr(workloads, "_offers", counted)
     found = made_up(some_work="RESIZE = Workload(print)\nCUT = Workload(print)")
     found["noop"], found["made_up_bodies.some_work:CUT"]
     assert looked == []
