@@ -29,6 +29,7 @@ pytestmark = pytest.mark.e2e
 
 QUEUE = "conformance"
 SLOTS = 2
+TAKING_S = 0.2
 RUN = 1
 BACKOFF_S = 1.0
 LEAST_WAIT_S = 0.95 * BACKOFF_S
@@ -91,6 +92,9 @@ class Bench:
         self.sent += produced.attempted
 
     def drain(self) -> None:
+        """Twice: between taking a task and noting that it has it, a worker may have it nowhere."""
+        node_steps.wait_until_empty(self.producer, QUEUE)
+        time.sleep(TAKING_S)
         node_steps.wait_until_empty(self.producer, QUEUE)
 
     def table(self) -> TaskTable:
@@ -195,6 +199,7 @@ def test_depth_counts_by_state_and_purge_forgets_all(bench: Bench) -> None:
     started = bench.worker.counts(RUN)[1].started
     bench.start()
     bench.send(Prefilled(1))
+    bench.wait_for_started(started + 1)
     bench.drain()
     assert bench.worker.counts(RUN)[1].started == started + 1, "a purged task came back"
 

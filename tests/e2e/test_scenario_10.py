@@ -8,6 +8,7 @@ import psutil
 import pytest
 import redis
 
+from benchmarks.record.flags import TOO_FEW_PROCESSES
 from benchmarks.record.run_data import RunResult
 from benchmarks.run.labs.local import LocalLab
 from benchmarks.run.nodes.client import NodeClient
@@ -32,7 +33,8 @@ def measure(row: RunResult, name: str) -> float:
 
 def test_every_event_owed_arrives_and_is_paid_for(local_lab: LocalLab, tmp_path: Path) -> None:
     results = run_scenario(local_lab, tmp_path, 10, tuple(EVENTS_OF_A_TASK), SIZES)
-    for variant, row in require_valid(results).items():
+    # So few tasks may be done before a second process has looked for any.
+    for variant, row in require_valid(results, but={TOO_FEW_PROCESSES.code}).items():
         tasks = measure(row, "task_count")
         for phase, owed in {"on_1": 2 * tasks, "on_5": 10 * tasks, "on_slow": 2 * tasks, "paced": 2 * 30}.items():
             assert measure(row, f"{phase}_events_owed") == owed

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmarks.record.flags import OFFERED_RATE_MISSED
@@ -11,10 +12,8 @@ from benchmarks.run.labs.local import LocalLab
 from tests.e2e.scenario_support import require_valid, run_scenario, stored
 
 VARIANTS = ("floor", "celery-threads", "asynctasq-async")
-HEAVY_MS = 40
-SIZES = {"tasks": 60, "paced_s": 1.5, "utilisation": 0.3, "slots": 8, "heavy_ms": HEAVY_MS}
-BEST = 1.1
-"""A task may take so much less than it was calibrated to: the clock frequency is not constant."""
+LIGHT_MS, HEAVY_MS = 2, 40
+SIZES = {"tasks": 60, "paced_s": 1.5, "utilisation": 0.3, "slots": 8, "light_ms": LIGHT_MS, "heavy_ms": HEAVY_MS}
 
 pytestmark = pytest.mark.e2e
 
@@ -23,6 +22,11 @@ def measure(row: RunResult, name: str) -> float:
     value = row.measures[name]
     assert value is not None, name
     return value
+
+
+def shortest_ns(tasks: pd.DataFrame, label: int) -> float:
+    mine = tasks[(tasks["phase"] > 0) & (tasks["label"] == label)]
+    return float((mine["finished_ns"] - mine["started_ns"]).min())
 
 
 def test_every_class_is_counted_and_every_variant_has_the_same_tasks(local_lab: LocalLab, tmp_path: Path) -> None:
@@ -37,8 +41,9 @@ def test_every_class_is_counted_and_every_variant_has_the_same_tasks(local_lab: 
         io = tasks[(tasks["phase"] > 0) & (tasks["label"] == 0)]
         assert sorted(log["id"]) == sorted(f"{row.run}-{t.phase}-{t.sequence}-1" for t in io.itertuples())
         assert measure(row, "io_added_p50_ms") > 0
-        heavy = tasks[(tasks["phase"] > 0) & (tasks["label"] == 2)]
-        assert ((heavy["finished_ns"] - heavy["started_ns"]) / 1e6).min() >= HEAVY_MS / BEST
+        # How long each takes on this machine changes from minute to minute; what one is to the other does not.
+        light_ns, heavy_ns = (shortest_ns(tasks, label) for label in (1, 2))
+        assert heavy_ns / light_ns > HEAVY_MS / LIGHT_MS / 2
         capacity = tasks[tasks["phase"] == 1]
         sequences.append(capacity.sort_values("sequence")["label"].tolist())
     assert sequences[0] == sequences[1] == sequences[2]
