@@ -11,6 +11,7 @@ from benchmarks.record.flags import is_valid
 from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.run.contract import PhasePlan, Scenario
+from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_10_event_streaming import (
     EVENT_LOST,
     EVENT_UNKNOWN,
@@ -86,11 +87,9 @@ def codes(data: RunData) -> list[str]:
     return [flag.code for flag in SCENARIO.flags(data)]
 
 
-def test_it_meets_the_protocol_and_names_only_columns_that_it_has() -> None:
+def test_it_meets_the_protocol_and_is_found_by_its_file() -> None:
     scenario: Scenario = SCENARIO
-    assert {scenario.headline, *scenario.summary, *scenario.better} <= set(scenario.columns)
-    assert all(scenario.columns.values())
-    assert len({frozenset(sizes) for sizes in scenario.sizes.values()}) == 1
+    assert all_scenarios()[scenario.name] is scenario
 
 
 def test_events_are_turned_on_once_and_the_subscribers_are_none_one_five_and_a_slow_one() -> None:

@@ -87,13 +87,10 @@ def context(**sizes: float) -> RunContext:
     return RunContext({**QUICK, **sizes}, good_run().context.variant, 2, 2, 2)
 
 
-def test_it_meets_the_protocol_and_names_only_columns_that_it_has() -> None:
+def test_it_meets_the_protocol_and_is_found_by_its_file() -> None:
     scenario: Scenario = SCENARIO
     assert all_scenarios()[scenario.name] is scenario
-    assert {scenario.headline, *scenario.summary, *scenario.better} <= set(scenario.columns)
     assert {"startup_ms", "memory_mb", "cpu_percent"} <= set(scenario.columns)
-    assert all(scenario.columns.values())
-    assert len({frozenset(sizes) for sizes in scenario.sizes.values()}) == 1
     assert all(2 * sizes["starts"] >= 10 for sizes in scenario.sizes.values())
 
 
