@@ -1,7 +1,7 @@
 """What a person sees while a benchmark runs: a live display on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,6 +10,9 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from benchmarks.cli.summary import print_scenario
+from benchmarks.record.run_data import RunResult
+from benchmarks.run.contract import Scenario
 from benchmarks.run.watching import Display
 
 FAILURES_SHOWN = 5
@@ -68,6 +71,10 @@ class PlainDisplay:
             f"[{self._state.number}/{self._state.total}] {mark} {title}: {outcome} ({elapsed})", markup=False, soft_wrap=True
         )
 
+    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+        """Print its table."""
+        print_scenario(self._console, scenario, rows)
+
     def phase(self, name: str, planned: int) -> None:
         """Nothing: a line per run is enough."""
 
@@ -96,6 +103,10 @@ class LiveDisplay:
         self._live.console.print(Text.assemble(("✓ " if good else "✗ ", style), (title, "bold"), f"  {outcome}"))
         if not good:
             self._state.failures.append(title)
+
+    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+        """Keep its table above the display."""
+        print_scenario(self._live.console, scenario, rows)
 
     def phase(self, name: str, planned: int) -> None:
         """Start the bar again."""

@@ -22,7 +22,7 @@ from benchmarks.cli.choices import (
 from benchmarks.cli.console import INVALID, UserError, console, errors, say
 from benchmarks.cli.progress import display
 from benchmarks.cli.settings import load_settings
-from benchmarks.cli.summary import print_summary
+from benchmarks.cli.summary import print_end
 from benchmarks.monitoring.board import board_of
 from benchmarks.plan.suite_plan import SuitePlan
 from benchmarks.results.result_set import ResultSet
@@ -109,6 +109,6 @@ def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: Resu
         errors.print(Text(kept), soft_wrap=True)
         raise
     results.finish("complete")
-    print_summary(console, results, scenarios)
+    print_end(console, results)
     if not any(stored.result.valid for stored in results.stored_runs()):
         raise typer.Exit(INVALID)

@@ -1,6 +1,8 @@
-"""The table that ends a benchmark in the terminal."""
+"""What a benchmark says in the terminal of what it measured: the table of each scenario, and how it ended."""
 
-from collections.abc import Sequence
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -61,21 +63,41 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
     return table
 
 
-def print_summary(console: Console, results: ResultSet, scenarios: Sequence[Scenario]) -> None:
-    """A table per scenario, what is to be said against its runs, the worst first, and what to do about it; and where all is."""
+def print_scenario(console: Console, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+    """The table of a scenario, what is to be said against its runs, the worst first, and what to do about it."""
     severities = list(Severity)
-    for scenario in scenarios:
-        mine = results.rows(scenario.name)
-        console.print()
-        console.print(summary_table(scenario, mine))
-        lines = sorted(((f, r) for r in mine for f in r.flags), key=lambda line: severities.index(line[0].severity))
-        for flag, result in lines[:FLAGS_SHOWN]:
-            style = STYLES[flag.severity]
-            line = Text(f"{result.variant} #{result.repetition} {flag}", style)
-            console.print(line, soft_wrap=not console.is_terminal)
-        if len(lines) > FLAGS_SHOWN:
-            console.print(f"... and {len(lines) - FLAGS_SHOWN} more; all are in {scenario.name}_stats.json")
-        for code, flag in {flag.code: flag for flag, _ in lines}.items():
-            console.print(Text.assemble((f"{code}: ", STYLES[flag.severity]), flag.advice), soft_wrap=not console.is_terminal)
     console.print()
+    console.print(summary_table(scenario, rows))
+    lines = sorted(((f, r) for r in rows for f in r.flags), key=lambda line: severities.index(line[0].severity))
+    for flag, result in lines[:FLAGS_SHOWN]:
+        style = STYLES[flag.severity]
+        line = Text(f"{result.variant} #{result.repetition} {flag}", style)
+        console.print(line, soft_wrap=not console.is_terminal)
+    if len(lines) > FLAGS_SHOWN:
+        console.print(f"... and {len(lines) - FLAGS_SHOWN} more; all are in {scenario.name}_stats.json")
+    for code, flag in {flag.code: flag for flag, _ in lines}.items():
+        console.print(Text.assemble((f"{code}: ", STYLES[flag.severity]), flag.advice), soft_wrap=not console.is_terminal)
+    console.print()
+
+
+def outcome(rows: Iterable[RunResult]) -> str:
+    """In one line how many runs are sound, and why the others are not."""
+    sound, made = 0, 0
+    unsound, left_out = Counter[str](), Counter[str]()
+    for row in rows:
+        if (excluded := exclusion(row.flags)) is not None:
+            left_out[excluded.code] += 1
+            continue
+        made += 1
+        sound += row.valid
+        unsound.update({flag.code for flag in row.flags if flag.severity is Severity.INVALID})
+    parts = {"not": unsound, "left out": left_out}
+    why = [f"{word}: {', '.join(f'{code} {n}' for code, n in codes.most_common())}" for word, codes in parts.items() if codes]
+    return "; ".join([f"{sound} of {made} runs are sound", *why])
+
+
+def print_end(console: Console, results: ResultSet) -> None:
+    """What ends a benchmark: what was measured soundly, what was not and why, where it is, and the next command."""
     console.print(Text(f"Results: {results.path}"), soft_wrap=True)
+    console.print(Text(f"{outcome(stored.result for stored in results.stored_runs())}."), soft_wrap=True)
+    console.print(Text(f"Next: {shlex.join(('./lab', 'report', str(results.path)))}"), soft_wrap=True)

@@ -19,7 +19,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -186,25 +186,33 @@ class ResultSet:
 
     def rows(self, scenario: str) -> list[RunResult]:
         """The rows of a scenario by run number, with the columns filled in that relate a run to the control's."""
-        manifest = self.manifest()
-        rows = [run.result for run in self.stored_runs() if run.result.scenario == scenario]
-        measures = with_shares(rows, manifest["scenarios"][scenario]["shares"], manifest["control"])
+        rows, measures = self._measured(scenario)
         return [dataclasses.replace(row, measures=values) for row, values in zip(rows, measures, strict=True)]
 
-    def write_tables(self) -> list[Path]:
-        """Write the CSV and the statistics of every scenario anew, from the manifest and the ``run.json`` files alone; the same
-        runs always give the same bytes. Returns the files written."""
+    def write_rows(self, scenario: str) -> Path:
+        """Write the CSV of a scenario anew. Cheap enough to be done after every run."""
+        rows, measures = self._measured(scenario)
+        table = self._path / f"{scenario}.csv"
+        write_text(table, csv_text(rows, measures, list(self._manifest["scenarios"][scenario]["columns"])))
+        return table
+
+    def write_tables(self, scenarios: Collection[str] | None = None) -> list[Path]:
+        """Write the CSV and the statistics of these scenarios, or of all, anew, from the manifest and the ``run.json`` files
+        alone; the same runs always give the same bytes. Takes every bootstrap, so it is for the end of a scenario. Returns the
+        files written."""
         written = []
-        for name, scenario in self._manifest["scenarios"].items():
-            rows = [run.result for run in self.stored_runs() if run.result.scenario == name]
-            measures = with_shares(rows, scenario["shares"], self._manifest["control"])
-            table, stats = self._path / f"{name}.csv", self._path / f"{name}_stats.json"
-            write_text(table, csv_text(rows, measures, list(scenario["columns"])))
-            document = statistics_of(name, self._manifest, rows, measures)
+        for name in self._manifest["scenarios"] if scenarios is None else scenarios:
+            table, stats = self.write_rows(name), self._path / f"{name}_stats.json"
+            document = statistics_of(name, self._manifest, *self._measured(name))
             validate(document, "stats", stats.name)
             write_text(stats, to_json(document))
             written += [table, stats]
         return written
+
+    def _measured(self, scenario: str) -> tuple[list[RunResult], list[Mapping[str, float | int | None]]]:
+        """The rows of a scenario by run number, and the measures of each with its shares filled in."""
+        rows = [run.result for run in self.stored_runs() if run.result.scenario == scenario]
+        return rows, with_shares(rows, self._manifest["scenarios"][scenario]["shares"], self._manifest["control"])
 
     def finish(self, state: Literal["complete", "interrupted"]) -> None:
         """Say how it ended."""

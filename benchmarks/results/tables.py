@@ -1,6 +1,6 @@
 """The tables of a scenario: a row for every run, and statistics over the valid ones. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,7 +9,7 @@ from benchmarks.record.enough import group_flags
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.shared import SHARED_COLUMNS
 from benchmarks.results.documents import FORMAT_VERSION
-from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe
+from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe_each
 
 LEADING_MEASURES = tuple(SHARED_COLUMNS)
 """The measures that stand before ``variant``, ``valid`` and ``flags`` in a CSV, as far as the scenario has them."""
@@ -84,7 +84,7 @@ def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures:
                 for row in own_rows
             ],
             "flags": [flag.as_data() for flag in group_flags(scenario["headline"], headline)],
-            "measures": {m: _described(_valid_values(own_rows, own_measures, m)) for m in scenario["columns"]},
+            "measures": dict(zip(scenario["columns"], _described(own_rows, own_measures, scenario["columns"]), strict=True)),
         }
     return {
         "format_version": FORMAT_VERSION,
@@ -98,15 +98,15 @@ def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures:
     }
 
 
-def _described(values: Sequence[float]) -> dict[str, float | int | None]:
-    description = describe(values)
-    interval = description.interval
-    return {
-        "n": description.n,
-        "mean": description.mean,
-        "median": description.median,
-        "sd": description.sd,
-        "cv": description.cv,
-        "ci_low": None if interval is None else interval.low,
-        "ci_high": None if interval is None else interval.high,
-    }
+def _described(rows: _Rows, measures: Sequence[_Values], names: Iterable[str]) -> Iterator[dict[str, float | int | None]]:
+    for description in describe_each([_valid_values(rows, measures, name) for name in names]):
+        interval = description.interval
+        yield {
+            "n": description.n,
+            "mean": description.mean,
+            "median": description.median,
+            "sd": description.sd,
+            "cv": description.cv,
+            "ci_low": None if interval is None else interval.low,
+            "ci_high": None if interval is None else interval.high,
+        }

@@ -40,32 +40,52 @@ class Suite:
         self._display = display
         self._board = board
         self._facts: dict[str, float] = {}
-        self._made = [stored.result for stored in results.stored_runs()]
+        self._made: dict[tuple[str, str], list[RunResult]] = {}
+        self._wanted: dict[tuple[str, str], bool] = {}
+        """Whether another run is needed, as long as no further one was made: finding that out takes a bootstrap."""
+        for stored in results.stored_runs():
+            self._remember(stored.result)
 
     def execute(self) -> None:
-        """Make the runs that the result set does not hold yet. Its tables are written before the first as well: a suite that was
-        killed may have left them behind its runs."""
-        self._results.write_tables()
+        """Make the runs that the result set does not hold yet. After each the rows of its scenario are written, and the
+        statistics of a scenario at its end."""
         self._facts = self._results.facts()
         for name in sorted({name for scenario in self._scenarios for name in scenario.facts} - set(self._facts)):
             self._facts[name] = CALIBRATIONS[name](self._lab)
             self._results.store_fact(name, self._facts[name])
         with Runner(self._lab, Together((self._display, self._board))) as runner:
             for scenario in self._scenarios:
-                for repetition in range(1, self._plan.max_runs + 1):
-                    for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
-                        if self._is_due(scenario, entry, repetition):
-                            self._run(runner, scenario, entry, repetition)
+                try:
+                    self._all_runs_of(runner, scenario)
+                finally:
+                    self._results.write_tables([scenario.name])
+                self._display.end_scenario(scenario, self._results.rows(scenario.name))
+
+    def _all_runs_of(self, runner: Runner, scenario: Scenario) -> None:
+        for repetition in range(1, self._plan.max_runs + 1):
+            for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
+                if self._is_due(scenario, entry, repetition):
+                    self._run(runner, scenario, entry, repetition)
+
+    def _remember(self, result: RunResult) -> None:
+        key = (result.scenario, result.variant)
+        self._made.setdefault(key, []).append(result)
+        self._wanted.pop(key, None)
 
     def _results_of(self, scenario: Scenario, entry: Entry) -> list[RunResult]:
-        return [r for r in self._made if r.scenario == scenario.name and r.variant == entry.name]
+        return self._made.get((scenario.name, entry.name), [])
+
+    def _wants_another(self, scenario: Scenario, entry: Entry) -> bool:
+        key, plan = (scenario.name, entry.name), self._plan
+        if key not in self._wanted:
+            made = self._results_of(scenario, entry)
+            self._wanted[key] = wants_another_run(made, scenario.headline, plan.runs, plan.max_runs)
+        return self._wanted[key]
 
     def _is_due(self, scenario: Scenario, entry: Entry, repetition: int) -> bool:
-        done = self._results_of(scenario, entry)
-        if any(r.repetition == repetition for r in done):
+        if any(r.repetition == repetition for r in self._results_of(scenario, entry)):
             return False
-        plan = self._plan
-        return wants_another_run(done, scenario.headline, plan.runs, plan.max_runs)
+        return self._wants_another(scenario, entry)
 
     def _total(self) -> int:
         """How many runs the suite will have, as far as is known now."""
@@ -73,14 +93,14 @@ class Suite:
 
     def _runs_of(self, scenario: Scenario, entry: Entry) -> int:
         plan, made = self._plan, self._results_of(scenario, entry)
-        if not wants_another_run(made, scenario.headline, plan.runs, plan.max_runs):
+        if not self._wants_another(scenario, entry):
             return len(made)
         missing = plan.runs - sum(r.valid for r in made)
         return min(plan.max_runs, len(made) + max(1, missing))
 
     def _run(self, runner: Runner, scenario: Scenario, entry: Entry, repetition: int) -> None:
         plan = self._plan
-        made = len(self._made) + 1
+        made = sum(map(len, self._made.values())) + 1
         title = f"{scenario.title}, {entry.name} #{repetition}"
         self._display.begin_run(title, made, max(made, self._total()))
         framework = self._lab.variants()[entry.variant]
@@ -110,8 +130,8 @@ class Suite:
         self._results.store_run(
             result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded), recorded.readings
         )
-        self._results.write_tables()
-        self._made.append(result)
+        self._results.write_rows(scenario.name)
+        self._remember(result)
         self._display.end_run(title, outcome_text(result, scenario), result.valid or exclusion(result.flags) is not None)
 
     def _store_unsupported(self, scenario: Scenario, entry: Entry, framework: str, reason: str) -> None:
@@ -120,8 +140,8 @@ class Suite:
         run = self._results.next_run()
         result = RunResult(scenario.name, framework, entry.name, run, repetition=1, valid=False, flags=(flag,))
         self._results.store_run(result, tasks_frame({}), samples_frame(()), {"executed_variant": entry.variant})
-        self._results.write_tables()
-        self._made.append(result)
+        self._results.write_rows(scenario.name)
+        self._remember(result)
 
 
 def result_of(recorded: RecordedRun, name: str) -> RunResult:

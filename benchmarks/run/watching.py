@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from benchmarks.record.run_data import RunResult
+from benchmarks.run.contract import Scenario
+
 
 class Observer(Protocol):
     """Is told how a run goes on."""
@@ -25,6 +28,10 @@ class Display(Observer, Protocol):
 
     def end_run(self, title: str, outcome: str, good: bool) -> None:
         """That run has ended; ``outcome`` in a few words."""
+        ...
+
+    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+        """All runs of a scenario are there; ``rows`` are its table."""
         ...
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.cli.summary import FLAGS_SHOWN, print_summary, summary_table
-from benchmarks.record.flags import SWAPPING, TASK_LOST, TIME_NAMESPACE_DIFFERS, Flag
+from benchmarks.cli.summary import FLAGS_SHOWN, outcome, print_end, print_scenario, summary_table
+from benchmarks.record.flags import RUN_FAILED, SWAPPING, TASK_LOST, TIME_NAMESPACE_DIFFERS, UNSUPPORTED, Flag
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
@@ -98,11 +98,15 @@ def test_flags_are_printed_with_their_run_and_the_place_of_the_results_whole(tmp
     store(results, good)
     store(results, replace(good, run=2, repetition=2, valid=False, flags=(lost,)))
     output = io.StringIO()
-    print_summary(Console(file=output, width=80), results, [SCENARIO])
+    printed = Console(file=output, width=80)
+    print_scenario(printed, SCENARIO, results.rows(SCENARIO.name))
+    print_end(printed, results)
     lines = output.getvalue().splitlines()
     assert f"some #2 {lost}" in lines
     assert f"task-lost: {lost.advice}" in lines
     assert f"Results: {results.path}" in lines
+    assert "1 of 2 runs are sound; not: task-lost 1." in lines
+    assert lines[-1] == f"Next: ./lab report '{results.path}'", "can be pasted"
 
 
 def test_of_many_flags_the_first_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
@@ -110,7 +114,7 @@ def test_of_many_flags_the_first_are_shown_and_the_rest_counted(tmp_path: Path) 
     many = tuple(TASK_LOST.flag(phase=f"phase-{i}", count=1, acknowledged=2, ids="1") for i in range(FLAGS_SHOWN + 3))
     store(results, replace(run(1, "some", 100.0), valid=False, flags=many))
     output = io.StringIO()
-    print_summary(Console(file=output, width=200), results, [SCENARIO])
+    print_scenario(Console(file=output, width=200), SCENARIO, results.rows(SCENARIO.name))
     text = output.getvalue()
     assert text.count("#1 task-lost") == FLAGS_SHOWN
     assert f"and 3 more; all are in {SCENARIO.name}_stats.json" in text
@@ -123,7 +127,16 @@ def test_the_worst_is_said_first(tmp_path: Path) -> None:
     store(results, replace(run(1, "some", 100.0), flags=notes))
     store(results, replace(run(2, "some", 100.0), valid=False, flags=(INVALID,)))
     output = io.StringIO()
-    print_summary(Console(file=output, width=200), results, [SCENARIO])
+    print_scenario(Console(file=output, width=200), SCENARIO, results.rows(SCENARIO.name))
     flagged = [line for line in output.getvalue().splitlines() if line.startswith("some #")]
     assert flagged[0] == f"some #2 {INVALID}"
     assert len(flagged) == FLAGS_SHOWN
+
+
+def test_one_line_tells_how_many_runs_count_and_why_the_others_do_not() -> None:
+    lost = TASK_LOST.flag(phase="paced", count=1, acknowledged=2, ids="1")
+    unable = replace(run(5, "unable", None, UNSUPPORTED.flag(reason="no chains")), valid=False)
+    rows = [run(1, "a", 100), run(2, "a", 90, lost, lost), run(3, "b", None, RUN_FAILED.flag(reason="x"), lost)]
+    assert outcome([*rows, unable]) == "1 of 3 runs are sound; not: task-lost 2, run-failed 1; left out: unsupported 1"
+    assert outcome(rows[:1]) == "1 of 1 runs are sound"
+    assert outcome([]) == "0 of 0 runs are sound"

@@ -1,6 +1,7 @@
 """Which runs a suite makes, in which order and how many, and what it keeps of each."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, repeat
@@ -14,8 +15,10 @@ from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.record.enough import FAILURES_BEFORE_GIVING_UP
 from benchmarks.record.flags import RUN_FAILED, TASK_LOST, WORKER_DIED
+from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run import suite
+from benchmarks.run.contract import Scenario
 from benchmarks.run.one_run.spec import RecordedRun, RunSpec
 from benchmarks.run.suite import Suite, outcome_text, record_of, result_of
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
@@ -100,12 +103,16 @@ class Recorder:
     def __init__(self) -> None:
         self.begun: list[tuple[str, int, int]] = []
         self.ended: list[bool] = []
+        self.tables: list[tuple[str, int]] = []
 
     def begin_run(self, title: str, number: int, total: int) -> None:
         self.begun.append((title, number, total))
 
     def end_run(self, title: str, outcome: str, good: bool) -> None:
         self.ended.append(good)
+
+    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+        self.tables.append((scenario.name, len(rows)))
 
     def phase(self, name: str, planned: int) -> None: ...
 
@@ -178,6 +185,32 @@ def test_a_suite_makes_its_rounds_in_order(monkeypatch: pytest.MonkeyPatch, resu
     assert shown.begun[0][1:] == (1, 6)
     assert shown.begun[-1][1:] == (6, 6)
     assert rows(results) == 6
+    assert shown.tables == [(SCENARIO.name, 6)]
+
+
+def test_after_each_run_its_row_is_there_and_at_the_end_of_a_scenario_its_statistics(
+    monkeypatch: pytest.MonkeyPatch, results: ResultSet
+) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    def script() -> Iterator[RecordedRun]:
+        yield recorded()
+        while True:
+            seen.append((rows(results), (results.path / f"{SCENARIO.name}_stats.json").exists()))
+            yield recorded()
+
+    execute(monkeypatch, results, PLAN, script())
+    assert seen == [(number, False) for number in range(1, 6)]
+    assert (results.path / f"{SCENARIO.name}_stats.json").exists()
+
+
+def test_a_suite_that_is_stopped_leaves_the_statistics_of_what_it_made(
+    monkeypatch: pytest.MonkeyPatch, results: ResultSet
+) -> None:
+    _, shown = execute(monkeypatch, results, PLAN, [recorded(), recorded(), KeyboardInterrupt()])
+    stats = json.loads((results.path / f"{SCENARIO.name}_stats.json").read_text())
+    assert sum(len(variant["runs"]) for variant in stats["variants"].values()) == 2
+    assert not shown.tables, "it is not done"
 
 
 @pytest.mark.parametrize("kept", range(7))
