@@ -50,7 +50,7 @@ class Described(Protocol):
 
     @property
     def shares(self) -> Mapping[str, str]:
-        """Columns that are shares of the control's mean of a measure."""
+        """Columns that are shares of the control's value of a measure."""
         ...
 
     @property

@@ -27,19 +27,20 @@ _Values = Mapping[str, float | int | None]
 
 
 def with_shares(rows: _Rows, shares: Mapping[str, str], control: str | None) -> list[_Values]:
-    """The measures of each row, with the columns that relate it to the control filled in."""
-    means: dict[str, float] = {}
+    """The measures of each row with those that relate it to the control: over the control's valid run of the same
+    repetition, which was made near in time, and where there is none over the mean of the control's valid runs. The control's own
+    are over that mean, for they are to show how far its runs lie apart."""
+    filled = [dict(row.measures) for row in rows]
     for column, measure in shares.items():
-        values = _valid_values(
-            [r for r in rows if r.variant == control], [r.measures for r in rows if r.variant == control], measure
-        )
-        if values and (mean := sum(values) / len(values)) > 0:
-            means[column] = mean
-    filled: list[_Values] = []
-    for row in rows:
-        known = {column: row.measures.get(shares[column]) for column in means}
-        filled.append({**row.measures, **{c: value / means[c] for c, value in known.items() if value is not None}})
-    return filled
+        known = {r.repetition: float(v) for r in rows if r.variant == control and r.valid and (v := r.measures.get(measure))}
+        if not known or (mean := sum(known.values()) / len(known)) <= 0:
+            continue
+        for row, values in zip(rows, filled, strict=True):
+            value = row.measures.get(measure)
+            against = mean if row.variant == control else known.get(row.repetition, mean)
+            if value is not None and against > 0:
+                values[column] = value / against
+    return list(filled)
 
 
 def _valid_values(rows: _Rows, measures: Sequence[_Values], name: str) -> list[float]:

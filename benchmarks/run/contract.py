@@ -120,8 +120,8 @@ class Scenario(Protocol):
 
     @property
     def shares(self) -> Mapping[str, str]:
-        """Columns that only the whole result set can fill: each is the share that a measure (the value) has of its mean over
-        the control's valid runs. ``measures`` gives None for them."""
+        """Columns that only the whole result set can fill: each is the share that a measure (the value) has of the control's
+        (:func:`benchmarks.results.tables.with_shares`). ``measures`` gives None for them."""
         ...
 
     @property

@@ -45,7 +45,7 @@ _COLUMNS: Mapping[str, str] = {
     "enqueue_per_s": "tasks enqueued one by one, a second, by one producer with the workers paused",
     "bulk_enqueue_per_s": "the same in the framework's fastest way for many tasks",
     "drain_per_s": "capacity: tasks ended a second between 10 % and 90 % of the drain",
-    "drain_share_of_control": "drain_per_s over the mean of the control's valid runs",
+    "drain_share_of_control": "drain_per_s over the control's in the same round",
     "paced_rate_offered_per_s": "tasks sent a second in the paced phase",
     "half_rate_per_s": "tasks sent a second in the phase at half of the capacity",
     **{

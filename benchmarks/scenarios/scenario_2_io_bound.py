@@ -56,7 +56,7 @@ _COLUMNS: Mapping[str, str] = {
     "total_time": "s from the first start of one of them to the last end",
     "throughput": "highest of slots_N_per_s: tasks ended a second while others were waiting, 1/s",
     "cpu_percent": "CPU of the worker's tree over the drain with the best throughput, 100 = one core",
-    "throughput_share_of_control": "throughput over the mean of the control's valid runs",
+    "throughput_share_of_control": "throughput over the control's in the same round",
     "ideal_share": "throughput over slots / latency of that drain",
     **{f"slots_{slots}_{name}": words.format(slots=slots) for slots in SLOTS for name, words in _POINT_COLUMNS.items()},
     **{

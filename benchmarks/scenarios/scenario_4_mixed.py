@@ -57,7 +57,7 @@ _COLUMNS: Mapping[str, str] = {
     "mean_latency": "mean end to end latency of all tasks in the paced phase, ms, from the intended send time to its end",
     "memory_mb": MEMORY_OF_ONE_WORKER,
     "cpu_percent": "CPU of the worker's tree over the capacity drain, 100 = one core",
-    "throughput_share_of_control": "throughput over the mean of the control's valid runs",
+    "throughput_share_of_control": "throughput over the control's in the same round",
     "processes": "processes of the worker",
     "slots": "slots of the worker; fewer than size slots where its processes cannot have so many",
     "memory_idle_mb": "PSS of its tree, warm, before the first load, MB of 10^6 bytes",

@@ -57,7 +57,7 @@ _COLUMNS: Mapping[str, str] = {
     "mean_latency": "mean end to end latency at the low rate, ms, from the intended send time to the recorded finish",
     "cpu_percent": "CPU of the worker's tree over the drain of the longest backlog, 100 = one core",
     "capacity_per_s": "highest rate offered, tasks/s, that held: p99 end to end within capacity_limit_ms, and no growing queue",
-    "capacity_share_of_control": "capacity_per_s over the mean of the control's valid runs",
+    "capacity_share_of_control": "capacity_per_s over the control's in the same round",
     "capacity_share_of_drain": "capacity_per_s over the drain rate of the longest backlog",
     "capacity_limit_ms": "the service level: p99 at the low rate plus size limit_ms",
     "capacity_p50_ms": "median end to end latency at capacity_per_s, ms",

@@ -18,7 +18,6 @@ import pytest
 from benchmarks.harness import queueing
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry
-from benchmarks.record.flags import OFFERED_RATE_MISSED
 from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.frameworks import ask_framework
@@ -33,6 +32,7 @@ from tasks.producing import ProduceOrder
 from tests.e2e import contrived_tasks
 from tests.e2e.cli_support import SCENARIO, SMALL, Ended, LabCli, sizes
 from tests.e2e.contrived_tasks import MISSING_MODULE, doubles, loses
+from tests.e2e.scenario_support import OF_THE_MACHINE
 
 pytestmark = pytest.mark.e2e
 
@@ -40,8 +40,6 @@ TASKS = 400
 MARKS = ("before", "filled", "after")
 SHORT_S = 15
 LATENCIES = re.compile(r"p50|p95|p99|mean_latency|(paced|half)_.*_ms")
-OF_THE_MACHINE = {OFFERED_RATE_MISSED.code}
-"""What may befall a run on a machine that is busy with something else."""
 NEVER_BY_CHANCE = 0.001
 
 

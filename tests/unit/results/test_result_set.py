@@ -311,6 +311,18 @@ def test_shares_are_of_the_controls_valid_runs(results: ResultSet) -> None:
     assert stats_of(results)["variants"]["fast"]["measures"]["drain_share_of_control"]["mean"] == 0.25
 
 
+def test_a_run_is_held_against_the_controls_of_the_same_round_and_without_one_against_the_mean(results: ResultSet) -> None:
+    """On a machine that became half as fast between two rounds, every variant keeps its share."""
+    store(results, row(1, CONTROL, 1, measures={"drain_per_s": 4000.0}))
+    store(results, row(2, "fast", 1, measures={"drain_per_s": 1000.0}))
+    store(results, row(3, "fast", 2, measures={"drain_per_s": 500.0}))
+    store(results, row(4, CONTROL, 2, measures={"drain_per_s": 2000.0}))
+    store(results, row(5, CONTROL, 3, measures={"drain_per_s": 7.0}, valid=False))
+    store(results, row(6, "fast", 3, measures={"drain_per_s": 750.0}))
+    shares = {line["run"]: line["drain_share_of_control"] for line in table_of(results) if line["variant"] == "fast"}
+    assert shares == {"2": "0.25", "3": "0.25", "6": "0.25"}
+
+
 @pytest.mark.parametrize("control", [CONTROL, None])
 def test_without_a_valid_run_of_the_control_there_is_no_share(tmp_path: Path, control: str | None) -> None:
     results = ResultSet.create(tmp_path, "quick", gathered(control=control))
