@@ -32,18 +32,27 @@ class Flag:
     severity: Severity
     detail: str
     advice: str
+    phase: str = ""
+    """The phase of which it is said; empty: of the whole run."""
 
     def __str__(self) -> str:
         return f"{self.code}: {self.detail}"
 
     def as_data(self) -> dict[str, str]:
         """As plain data, for JSON."""
-        return {"code": self.code, "severity": self.severity.value, "detail": self.detail, "advice": self.advice}
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "phase": self.phase,
+            "detail": self.detail,
+            "advice": self.advice,
+        }
 
     @classmethod
     def from_data(cls, data: Mapping[str, str]) -> "Flag":
-        """The inverse of :meth:`as_data`. Raises ValueError for a severity that does not exist."""
-        return cls(data["code"], Severity(data["severity"]), data["detail"], data["advice"])
+        """The inverse of :meth:`as_data`; a set of before flags had phases has none. Raises ValueError for a severity that does
+        not exist."""
+        return cls(data["code"], Severity(data["severity"]), data["detail"], data["advice"], data.get("phase", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,12 @@ class FlagKind:
     explanation: str
     advice: str
 
-    def flag(self, **values: Any) -> Flag:
-        """A flag with its explanation filled in. Raises KeyError for a value that the explanation lacks."""
-        return Flag(self.code, self.severity, self.explanation.format(**values), self.advice)
+    def flag(self, *, phase: str = "", **values: Any) -> Flag:
+        """A flag with its explanation filled in, of one phase or, without, of the whole run. Raises KeyError for a value that the
+        explanation lacks."""
+        if phase:
+            values["phase"] = phase
+        return Flag(self.code, self.severity, self.explanation.format(**values), self.advice, phase)
 
     def among(self, flags: Iterable[Flag]) -> bool:
         """Whether one of these flags is of this kind."""

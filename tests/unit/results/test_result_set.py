@@ -433,7 +433,7 @@ def test_a_run_that_was_tampered_with_is_refused(results: ResultSet, field: str,
 
 def test_a_flag_that_this_version_does_not_know_is_read_as_it_was_stored(results: ResultSet) -> None:
     file = store(results, row(1)) / "run.json"
-    flag = {"code": "of-the-future", "severity": "warning", "detail": "seen", "advice": "do this"}
+    flag = {"code": "of-the-future", "severity": "warning", "phase": "drain", "detail": "seen", "advice": "do this"}
     file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"flags": [flag]}), encoding="utf-8")
     opened = ResultSet.open(results.path)
     assert [found.as_data() for found in opened.stored_runs()[0].result.flags] == [flag]
