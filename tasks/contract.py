@@ -45,7 +45,8 @@ _REDIS_URL = re.compile(r"rediss?://[^/?#\s]*/?(?P<number>[0-9]*)/?(?:\?\S*)?")
 _CREDENTIALS = re.compile(r"(?:(?<=://)|^(?!.*://)).*@", re.DOTALL)
 
 Track = Literal["normalised", "tuned"]
-"""``normalised``: equal slots and the same delivery guarantee where both offer one; ``tuned``: what its documentation advises."""
+"""The processes are the same on both. ``normalised``: as many tasks at once within a process where its model has them, and the
+same delivery guarantee where both offer one; ``tuned``: what its documentation advises or leaves as default."""
 
 Execution = Literal["main-thread", "thread", "greenlet", "coroutine", "child-process"]
 """Where a variant's task bodies run; the conformance test holds the recorded places against it."""
@@ -65,11 +66,15 @@ Capability = Literal["chains", "priorities", "events", "serializers", "web", "re
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a worker is: ``processes`` that execute tasks, and ``slots``: tasks that it can execute at once, over all of
-    them."""
+    """How large a worker is: ``processes`` that execute tasks, and ``concurrency``: how many each of them executes at once."""
 
     processes: int
-    slots: int
+    concurrency: int
+
+    @property
+    def slots(self) -> int:
+        """Tasks that it can execute at once, over all processes."""
+        return self.processes * self.concurrency
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +94,19 @@ class Variant:
     """The serializers that it offers, its default first."""
     model_serializer: str = ""
     """The one of them in which a model of an object-relational mapper can be handed over as it is; empty where none can."""
-    slots_per_process: int | None = None
-    """The most slots that one of its processes can have; None where it has as many as it is asked for."""
+    concurrency_limit: int | None = None
+    """The most tasks that one of its processes can execute at once; None where it is as many as it is asked for."""
+
+    def shape(self, processes: int, concurrency: int) -> Shape:
+        """The shape nearest to a wish that its processes can have."""
+        limit = self.concurrency_limit
+        return Shape(processes, concurrency if limit is None else min(concurrency, limit))
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRequest:
-    """A worker as the lab asks for it. ``processes`` and ``slots`` are wishes; the plan says what the variant makes of them.
+    """A worker as the lab asks for it: ``processes``, and the ``concurrency`` within each of them, which is a wish: the plan says
+    what the variant makes of it.
 
     ``queues`` are in order of urgency, which counts only with ``lanes_by_priority``. ``serializer`` is one of the variant's, or
     empty for its default. ``events`` has the worker emit the framework's own task events; ``results`` has it store the results
@@ -103,7 +114,7 @@ class WorkerRequest:
 
     variant: str
     processes: int
-    slots: int
+    concurrency: int
     queues: tuple[str, ...]
     track: Track = "normalised"
     lanes_by_priority: bool = False
@@ -317,13 +328,6 @@ def database_url(database: Database) -> str:
     if server:
         return f"{server.rstrip('/')}/{number}"
     return configured or f"redis://localhost:6379/{number}"
-
-
-def spread(processes: int, slots: int) -> Shape:
-    """The shape nearest to the wish with equally many slots in every process, and no process without one."""
-    processes = max(1, min(processes, slots))
-    per_process = -(-slots // processes)
-    return Shape(processes=processes, slots=per_process * processes)
 
 
 def framework_folders() -> list[Path]:

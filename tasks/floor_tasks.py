@@ -32,7 +32,6 @@ from tasks.contract import (
     WorkerPlan,
     WorkerRequest,
     database_url,
-    spread,
 )
 from tasks.events import Streamed
 from tasks.streaming import EVENTS_VARIABLE, Received, emits_events, identity_key, listen
@@ -40,6 +39,7 @@ from tasks.workloads import TaskCall, execute, recorder
 
 DATABASE = Database(purpose="queue", variable="FLOOR_REDIS_URL", number=3)
 SERIALIZER = "json"
+CONTROL = Variant("floor", "main-thread", "bare Redis list: BLMOVE, run, LREM", control=True, serializers=(SERIALIZER,))
 BYTES_MARK = "__bytes__"
 POLL_S = 0.5
 LANES_POLL_S = 0.01
@@ -176,16 +176,16 @@ class FloorFramework:
     """See :class:`tasks.contract.Framework`."""
 
     name = "floor"
-    variants = (Variant("floor", "main-thread", "bare Redis list: BLMOVE, run, LREM", control=True, serializers=(SERIALIZER,)),)
+    variants = (CONTROL,)
     databases = (DATABASE,)
     packages = ("redis", "hiredis")
     loop_factory = None
 
     def worker_plan(self, request: WorkerRequest) -> WorkerPlan:
-        """One process for each, one thread for every slot beyond the first."""
-        shape = spread(request.processes, request.slots)
+        """One command for each process, in which there is a thread for every task at once."""
+        shape = CONTROL.shape(request.processes, request.concurrency)
         command = WorkerCommand(
-            ("-m", "tasks.floor_tasks", "--slots", str(shape.slots // shape.processes), "--queues", *request.queues),
+            ("-m", "tasks.floor_tasks", "--concurrency", str(shape.concurrency), "--queues", *request.queues),
             {EVENTS_VARIABLE: "on"} if request.events else {},
         )
         return WorkerPlan(
@@ -353,13 +353,13 @@ def _claim(client: Any, queues: Sequence[str]) -> tuple[str, bytes | None]:
 def main() -> None:
     """Run a worker process until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--queues", nargs="+", required=True)
     options = parser.parse_args()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    threads = [threading.Thread(target=work, args=(options.queues, stopping)) for _ in range(options.slots - 1)]
+    threads = [threading.Thread(target=work, args=(options.queues, stopping)) for _ in range(options.concurrency - 1)]
     for thread in threads:
         thread.start()
     work(options.queues, stopping)

@@ -134,8 +134,6 @@ def plan_of(
 ) -> SuitePlan:
     """What was asked for, with the preset's defaults for what was not said."""
     defaults = PRESETS[preset]
-    cores = len(os.sched_getaffinity(0))
-    slots = settings.benchmark_workers or cores
     runs = settings.benchmark_runs or defaults.runs
     warmup_s = settings.benchmark_warmup_seconds
     return SuitePlan(
@@ -146,8 +144,8 @@ def plan_of(
         sizes=sizes,
         runs=runs,
         max_runs=settings.benchmark_max_runs or runs * defaults.max_runs // defaults.runs,
-        processes=min(slots, cores),
-        slots=slots,
+        processes=settings.benchmark_processes or len(os.sched_getaffinity(0)),
+        concurrency=settings.benchmark_concurrency,
         track=track,
         warmup_s=defaults.warmup_s if warmup_s is None else warmup_s,
         run_timeout_s=settings.benchmark_run_timeout_seconds,

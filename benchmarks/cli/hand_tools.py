@@ -87,19 +87,18 @@ def _terminate(workers: list[subprocess.Popen[bytes]]) -> None:
         worker.terminate()
 
 
-def run_worker(variant: str, slots: int) -> None:
+def run_worker(variant: str, processes: int, concurrency: int) -> None:
     """Start a variant's worker processes here, pass signals on, and wait for them."""
     descriptions = {name: ask_framework(name, {"op": "describe"}) for name in framework_names()}
     framework = next((n for n, d in descriptions.items() if variant in (v["name"] for v in d["variants"])), None)
     if framework is None:
         known = sorted(v["name"] for d in descriptions.values() for v in d["variants"])
         raise LabError(f"no variant {variant!r}: there are {', '.join(known)}")
-    request = WorkerRequest(
-        variant=variant, processes=min(slots, len(os.sched_getaffinity(0))), slots=slots, queues=(queue_of(variant),)
-    )
+    request = WorkerRequest(variant, processes, concurrency, (queue_of(variant),))
     plan = ask_framework(framework, {"op": "plan", "request": asdict(request)})
     databases = ", ".join(f"{d['purpose']} {d['url']}" for d in descriptions[framework]["databases"])
-    typer.echo(f"{variant}: {plan['shape']['processes']} processes, {plan['shape']['slots']} slots, {databases}")
+    shape = plan["shape"]
+    typer.echo(f"{variant}: {shape['processes']} processes, {shape['concurrency']} tasks at once in each, {databases}")
     workers = [
         subprocess.Popen(
             command["arguments"], cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT), **command["environment"]}
@@ -130,10 +129,11 @@ def print_info(console: Console, settings: Settings) -> None:
 @hand_app.command()
 def worker(
     variant: Annotated[str, typer.Argument(help="A variant, as `just info` lists them.")],
-    slots: Annotated[int | None, typer.Option(help="Execution slots.")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Its processes; the number of cores if not given.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Tasks at once within each.")] = 1,
 ) -> None:
     """Run a worker of a variant in the foreground, against the Redis that its own variables name, until Ctrl-C."""
-    run_worker(variant, slots or len(os.sched_getaffinity(0)))
+    run_worker(variant, processes or len(os.sched_getaffinity(0)), concurrency)
 
 
 @hand_app.command()

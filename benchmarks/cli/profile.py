@@ -44,7 +44,8 @@ def profile(
     lab: Annotated[LabName, typer.Option(help="Where to run: local.")] = LabName.LOCAL,
     preset: Annotated[PresetName, typer.Option(help="How large.")] = PresetName.STANDARD,
     size: Annotated[list[str] | None, typer.Option(help="A size of the scenario, as in tasks=5000. Repeatable.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Execution slots of a worker [BENCHMARK_WORKERS].")] = None,
+    processes: Annotated[int | None, typer.Option(help="Processes of a worker [BENCHMARK_PROCESSES].")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Tasks at once within each [BENCHMARK_CONCURRENCY].")] = None,
     output_dir: Annotated[Path | None, typer.Option(help="Where result sets go [BENCHMARK_OUTPUT_DIR].")] = None,
     track: Annotated[TrackName, typer.Option(help="Equal settings, or those its documentation advises.")] = TrackName.NORMALISED,
 ) -> None:
@@ -55,7 +56,7 @@ def profile(
             "profiles are made in the local lab only: a container of the lab may not look into other processes (SYS_PTRACE) and "
             "holds no profiler. Leave --lab out"
         )
-    settings = load_settings(benchmark_workers=workers, benchmark_output_dir=output_dir)
+    settings = load_settings(benchmark_processes=processes, benchmark_concurrency=concurrency, benchmark_output_dir=output_dir)
     chosen = scenarios_of(scenario)
     if len(chosen) != 1:
         raise UserError("profiles are made under the load of one scenario at a time")

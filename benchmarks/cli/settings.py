@@ -1,13 +1,16 @@
 """Settings: command-line options over environment variables over ``.env`` over defaults."""
 
+import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from benchmarks.checkout import CHECKOUT
 
+PREFIX = "BENCHMARK_"
 Preset = Literal["quick", "standard", "full"]
 
 
@@ -22,7 +25,8 @@ class Settings(BaseSettings):
 
     benchmark_runs: int | None = Field(None, ge=1, le=10_000, description="runs of each variant, at least")
     benchmark_max_runs: int | None = Field(None, ge=1, le=100_000, description="runs of each variant, at most")
-    benchmark_workers: int | None = Field(None, ge=1, le=10_000, description="execution slots of a worker")
+    benchmark_processes: int | None = Field(None, ge=1, le=1_000, description="processes of a worker")
+    benchmark_concurrency: int = Field(1, ge=1, le=10_000, description="tasks at once within each process")
     benchmark_warmup_seconds: float | None = Field(None, ge=0, le=3600, description="how long a worker is warmed, at least")
     benchmark_run_timeout_seconds: float = Field(600, gt=0, description="what one run may cost before it is given up")
     benchmark_output_dir: Path = Field(CHECKOUT / "results", description="where result sets are written")
@@ -40,6 +44,7 @@ class Settings(BaseSettings):
 
 def load_settings(**options: Any) -> Settings:
     """Settings with command-line options (those that are not None) on top. Raises SettingsError."""
+    _require_known()
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
@@ -48,3 +53,11 @@ def load_settings(**options: Any) -> Settings:
             for e in error.errors()
         ]
         raise SettingsError("; ".join(problems)) from None
+
+
+def _require_known() -> None:
+    """A variable of a benchmark that there is not must not be ignored in silence: it is misspelt, or of another version."""
+    known = {name.upper() for name in Settings.model_fields if name.upper().startswith(PREFIX)}
+    given = {*os.environ, *dotenv_values(cast(Path, Settings.model_config["env_file"]))}
+    if unknown := sorted(name for name in given if name.startswith(PREFIX) and name not in known):
+        raise SettingsError(f"there is no setting {', '.join(unknown)}; there are: {', '.join(sorted(known))}")

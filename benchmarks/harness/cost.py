@@ -66,10 +66,10 @@ def enqueue_cost(lab: LocalLab, variants: Sequence[str], sizes: Sizes) -> Iterat
 
 
 @contextmanager
-def _bare_worker(lab: LocalLab, framework: str, variant: str, slots: int) -> Iterator[list[psutil.Process]]:
+def _bare_worker(lab: LocalLab, framework: str, variant: str, processes: int) -> Iterator[list[psutil.Process]]:
     """The variant's own worker, started as a user would: no agent, no recorder."""
     os.environ[REDIS_URL_VARIABLE] = lab.redis_url
-    request = {"variant": variant, "processes": slots, "slots": slots, "queues": [BARE_QUEUE], "track": "normalised"}
+    request = {"variant": variant, "processes": processes, "concurrency": 1, "queues": [BARE_QUEUE], "track": "normalised"}
     plan = ask_framework(framework, {"op": "plan", "request": request})
     del os.environ[REDIS_URL_VARIABLE]
     workers = [lab.spawn_worker(f"bare-{variant}-{i}", c["arguments"], c["environment"]) for i, c in enumerate(plan["commands"])]
@@ -106,16 +106,16 @@ def _fill(producer: NodeClient, variant: str, queue: str, count: int) -> None:
     node_steps.produce(producer, ProduceOrder(1, 1, variant, queue, only("noop"), Prefilled(count, many=True)))
 
 
-def worker_cost(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes, slots: int) -> Iterator[Figure]:
+def worker_cost(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes, processes: int) -> Iterator[Figure]:
     """The drain rate of a worker under the agent, recorded and sampled, against the same worker without either."""
     for variant, target in targets.items():
         framework = lab.variants()[variant]
         node = NodeClient(lab.worker_url(variant), lab.token)
         producer = NodeClient(lab.producer_url(framework), lab.token)
         producer.purge([QUEUE, BARE_QUEUE])
-        node.start_worker(slots, slots, [QUEUE])
+        node.start_worker(processes, 1, [QUEUE])
         node.begin_samples(SAMPLE_INTERVAL_S)
-        with _bare_worker(lab, framework, variant, slots) as roots:
+        with _bare_worker(lab, framework, variant, processes) as roots:
             lab_rates, bare_rates, count = _alternate(node, producer, variant, roots, sizes)
         node.kill_worker()
         ratio, detail = ratios(lab_rates, bare_rates)

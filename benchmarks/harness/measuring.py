@@ -26,12 +26,12 @@ def measure(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes) -> Iterat
     control = control_of(producer.describe() for producer in producers.values())
     if control is None:
         raise LabError("no framework's variant is marked as the control, which the known queue is measured on")
-    slots = len(os.sched_getaffinity(0))
+    processes = len(os.sched_getaffinity(0))
     yield from recorder_cost(lab, sizes)
     yield from reading(lab, sizes)
     yield from enqueue_cost(lab, list(targets), sizes)
     yield from pacing(lab, list(targets), sizes)
-    yield from worker_cost(lab, targets, sizes, slots)
+    yield from worker_cost(lab, targets, sizes, processes)
     yield from sampling_cost(lab, control, sizes)
     yield from known_queue(lab, control, sizes)
 

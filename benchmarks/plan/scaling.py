@@ -1,6 +1,6 @@
-"""With how many processes and slots a scenario tries a worker."""
+"""With how many processes, and how many tasks at once in each, a scenario tries a worker."""
 
-from tasks.contract import Variant
+from tasks.contract import Shape, Variant
 
 COUNTS_OF_PROCESSES = (1, 2, 4, 8)
 """Tried as far as there are cores for them, and then all cores."""
@@ -16,11 +16,10 @@ def in_words(processes: int) -> str:
     return f"{processes}_process" if processes == 1 else f"{processes}_processes"
 
 
-def slots_in_reach(variant: Variant, asked: int, processes: int, most_processes: int) -> int:
-    """The slots that a variant is asked for where ``asked`` are wanted over ``processes``: all of them, unless one of its
-    processes holds only so many. One that needs a process for every slot gets ``most_processes`` of them at most."""
-    if variant.slots_per_process is None:
-        return asked
-    if variant.slots_per_process == 1:
-        return min(asked, most_processes)
-    return min(asked, processes * variant.slots_per_process)
+def shape_of_slots(variant: Variant, slots: int, processes: int, most_processes: int) -> Shape:
+    """How a variant has ``slots`` tasks at once: equally many in each of at most ``processes``, as far as one of them can have so
+    many. One that executes a single task in each has a process for every slot, ``most_processes`` of them at most."""
+    if variant.concurrency_limit == 1:
+        return Shape(min(slots, most_processes), 1)
+    processes = min(processes, slots)
+    return variant.shape(processes, -(-slots // processes))

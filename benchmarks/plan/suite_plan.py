@@ -40,7 +40,7 @@ class SuitePlan:
     runs: int
     max_runs: int
     processes: int
-    slots: int
+    concurrency: int
     track: Track
     warmup_s: float
     run_timeout_s: float
@@ -49,6 +49,7 @@ class SuitePlan:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "SuitePlan":
         """The plan among the settings of a manifest. Raises KeyError or TypeError where there is none."""
+        data = _with_concurrency(data)
         own = {field.name: data[field.name] for field in fields(cls)}
         entries = tuple(Entry(**entry) for entry in data["entries"])
         return cls(**{**own, "entries": entries, "scenarios": tuple(data["scenarios"])})
@@ -57,6 +58,11 @@ class SuitePlan:
         """The sizes that the scenario runs with."""
         preset = scenario.sizes[self.preset]
         return {name: self.sizes.get(name, value) for name, value in preset.items()}
+
+
+def _with_concurrency(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Sets begun before it was a setting of its own have ``slots``, over all processes, instead."""
+    return data if "concurrency" in data else {**data, "concurrency": -(-data["slots"] // data["processes"])}
 
 
 def parse_entries(text: str, known: Mapping[str, str]) -> tuple[Entry, ...]:

@@ -13,7 +13,7 @@ class WorkerWish:
     ``lanes`` are the names of its queues, the most urgent first; see :class:`tasks.contract.WorkerRequest` for the rest."""
 
     processes: int | None = None
-    slots: int | None = None
+    concurrency: int | None = None
     lanes: tuple[str, ...] = ("",)
     lanes_by_priority: bool = False
     serializer: str = ""

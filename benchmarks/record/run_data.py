@@ -135,7 +135,9 @@ class WorkerRecord:
     variant: str
     framework: str
     processes: int
+    concurrency: int
     slots: int
+    """Tasks at once over all processes: ``processes`` times ``concurrency``."""
     working_processes: int
     execution: str
     guarantee: str
@@ -163,13 +165,13 @@ class PhaseData:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a scenario may know of a run: the sizes that it is to have, the variant, the processes and slots that the suite was
-    asked for, the cores of the runner's host, and the facts of :mod:`benchmarks.run.calibration` that it named."""
+    """What a scenario may know of a run: the sizes that it is to have, the variant, the processes that it is asked for and the
+    tasks at once in each, the cores of the runner's host, and the facts of :mod:`benchmarks.run.calibration` that it named."""
 
     sizes: Mapping[str, float | int]
     variant: Variant
     processes: int
-    slots: int
+    concurrency: int
     cores: int
     facts: Mapping[str, float] = field(default_factory=dict)
 

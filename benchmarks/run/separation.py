@@ -84,7 +84,7 @@ def examine(lab: Lab) -> list[Finding]:
         description = producer.describe()
         was_up = worker.worker().state in ("running", "paused")
         if not was_up:
-            worker.start_worker(processes=1, slots=1, queues=[queue_of(variant)])
+            worker.start_worker(processes=1, concurrency=1, queues=[queue_of(variant)])
             _enqueue(producer, variant, count=1)
             node_steps.wait_until_empty(producer, queue_of(variant))
         worker.pause_worker()

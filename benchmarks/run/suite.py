@@ -118,7 +118,7 @@ class Suite:
             run=self._results.next_run(),
             repetition=repetition,
             processes=plan.processes,
-            slots=plan.slots,
+            concurrency=plan.concurrency,
             track=plan.track,
             warmup_s=plan.warmup_s,
             timeout_s=plan.run_timeout_s,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from benchmarks.plan.scaling import slots_in_reach
+from benchmarks.plan.scaling import shape_of_slots
 from benchmarks.record.flags import Flag
 from benchmarks.record.mock_api_books import (
     CAPACITY_FACT,
@@ -19,6 +19,7 @@ from benchmarks.record.mock_api_books import (
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.task_table import TaskTable
 from benchmarks.scenarios.defaults import ScenarioDefaults
+from tasks.contract import Shape
 
 
 class CallsMockApi(ScenarioDefaults):
@@ -55,8 +56,8 @@ class CallsMockApi(ScenarioDefaults):
         yield from limit_flags(record.name, self.served(phase, log, data))
 
 
-def slots_for_waiting(context: RunContext, asked: int) -> int:
-    """The slots of a worker that is asked for so many: where every slot is a process of its own, size ``processes_per_core`` of
-    them at most."""
+def shape_for_waiting(context: RunContext, slots: int) -> Shape:
+    """A worker that is to have so many tasks at once over the suite's processes: where every one of them needs a process of its
+    own, size ``processes_per_core`` of them at most."""
     most_processes = int(context.sizes["processes_per_core"]) * context.cores
-    return slots_in_reach(context.variant, asked, context.processes, most_processes)
+    return shape_of_slots(context.variant, slots, context.processes, most_processes)

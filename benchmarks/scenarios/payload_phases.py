@@ -129,7 +129,7 @@ def _worker(serializer: str, sizes: Sizes) -> WorkerWish:
     """One process with one slot: a message is on its own, and tasks are executed in the order in which they were sent. Its
     warm-up makes the database anew."""
     reset = only("model_reset", {"lines": int(sizes["order_lines"]), "seed": int(sizes["payload_seed"])})
-    return WorkerWish(processes=1, slots=1, serializer=serializer, optional_packages=True, warm=reset)
+    return WorkerWish(processes=1, concurrency=1, serializer=serializer, optional_packages=True, warm=reset)
 
 
 def messages_of(data: RunData) -> pd.DataFrame | None:

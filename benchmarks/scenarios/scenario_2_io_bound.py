@@ -18,7 +18,7 @@ from benchmarks.record.spans import busy_s
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.mock_api import MOCK_API_LOG
 from benchmarks.scenarios.defaults import directions
-from benchmarks.scenarios.mock_api import CallsMockApi, slots_for_waiting
+from benchmarks.scenarios.mock_api import CallsMockApi, shape_for_waiting
 from tasks.http_work import Parameters
 from tasks.loads import Prefilled, only
 
@@ -146,11 +146,11 @@ class IoBound(CallsMockApi):
         fixed = _parameters(sizes, lognormal=False)
         reached = 0
         for asked in SLOTS:
-            waves, slots = int(sizes[f"waves_{asked}"]), slots_for_waiting(context, asked)
-            if waves and slots > reached:
-                reached = slots
-                worker = WorkerWish(slots=slots, warm=only(WORKLOAD, fixed))
-                yield PhasePlan(_phase_of(asked), only(WORKLOAD, fixed), Prefilled(waves * slots), worker, (MOCK_API_LOG,))
+            waves, shape = int(sizes[f"waves_{asked}"]), shape_for_waiting(context, asked)
+            if waves and shape.slots > reached:
+                reached = shape.slots
+                worker = WorkerWish(shape.processes, shape.concurrency, warm=only(WORKLOAD, fixed))
+                yield PhasePlan(_phase_of(asked), only(WORKLOAD, fixed), Prefilled(waves * reached), worker, (MOCK_API_LOG,))
         if waves := int(sizes["waves_lognormal"]):
             drawn = only(WORKLOAD, _parameters(sizes, lognormal=True))
             yield PhasePlan(LOGNORMAL, drawn, Prefilled(waves * reached), worker, (MOCK_API_LOG,))
@@ -212,7 +212,7 @@ def _standing_for(asked: int, data: RunData) -> PhaseData | None:
     tried = [slots for slots in SLOTS if context.sizes[f"waves_{slots}"]]
     if asked not in tried:
         return None
-    first = next(slots for slots in tried if slots_for_waiting(context, slots) == slots_for_waiting(context, asked))
+    first = next(slots for slots in tried if shape_for_waiting(context, slots) == shape_for_waiting(context, asked))
     return data.phases.get(_phase_of(first))
 
 

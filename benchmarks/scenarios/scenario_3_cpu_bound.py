@@ -174,7 +174,7 @@ class CpuBound(ScenarioDefaults):
         yield PhasePlan(HEAVY, work.heavy_native, Prefilled(heavy_count), _each_its_own(most))
         pool, pool_count = _each_its_own(most), max(most, whole(sizes["pool_tasks"]))
         if context.variant.execution in SHARING:
-            pool = WorkerWish(processes=1, slots=most, warm=WARM)
+            pool = WorkerWish(processes=1, concurrency=most, warm=WARM)
             yield PhasePlan(POOL_NATIVE, work.native, Prefilled(pool_count), pool)
         yield PhasePlan(POOL_PYTHON, work.python, Prefilled(pool_count), pool)
         yield PhasePlan(POOL_HEAVY, work.heavy_python, Prefilled(max(most, whole(sizes["pool_heavy_tasks"]))), pool)
@@ -246,7 +246,7 @@ def _drain(processes: int) -> str:
 
 
 def _each_its_own(processes: int) -> WorkerWish:
-    return WorkerWish(processes=processes, slots=processes, warm=WARM)
+    return WorkerWish(processes=processes, concurrency=1, warm=WARM)
 
 
 def _service_p50_ms(phase: PhaseData | None) -> float | None:

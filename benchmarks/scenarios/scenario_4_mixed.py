@@ -20,7 +20,7 @@ from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.mock_api import MOCK_API_LOG
 from benchmarks.scenarios.defaults import directions
-from benchmarks.scenarios.mock_api import CallsMockApi, slots_for_waiting
+from benchmarks.scenarios.mock_api import CallsMockApi, shape_for_waiting
 from tasks.http_work import request_id
 from tasks.loads import NS_PER_S, Mix, Paced, Prefilled, TaskClass
 
@@ -144,7 +144,8 @@ class Mixed(CallsMockApi):
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """The two phases; the second only where the first ended tasks."""
         sizes = context.sizes
-        mix, worker = _mix(context), WorkerWish(slots=slots_for_waiting(context, int(sizes["slots"])), warm=_warm(sizes))
+        mix, shape = _mix(context), shape_for_waiting(context, int(sizes["slots"]))
+        worker = WorkerWish(shape.processes, shape.concurrency, warm=_warm(sizes))
         capacity = yield PhasePlan(CAPACITY, mix, Prefilled(whole(sizes["tasks"])), worker, (MOCK_API_LOG,))
         rates = [rate for rate in limits_per_s(capacity()) if rate is not None]
         if len(rates) == 2:

@@ -159,7 +159,7 @@ class Scalability(ScenarioDefaults):
             judged = partial(judge, limit_ms=limit_ms)
             yield from steps_tried(search, judged, STEP, TASKS, steps=count, step_s=sizes["step_s"], seed=seed)
         for processes in reversed(counts_of_processes(most)):
-            worker = ANY_WORKER if processes == most else _part_of(context, processes)
+            worker = ANY_WORKER if processes == most else WorkerWish(processes=processes)
             count = int(sizes["scale_tasks_per_process"]) * processes
             yield PhasePlan(f"scale_{processes}", TASKS, Prefilled(count, many=True), worker)
 
@@ -190,11 +190,6 @@ class Scalability(ScenarioDefaults):
 def _given(sizes: Sizes) -> dict[int, int]:
     """The lengths of the backlogs, by rung."""
     return {rung: int(sizes[f"backlog_{rung}"]) for rung in RUNGS if sizes[f"backlog_{rung}"] > 0}
-
-
-def _part_of(context: RunContext, processes: int) -> WorkerWish:
-    """The worker that was asked for with fewer processes, and as many slots in each."""
-    return WorkerWish(processes=processes, slots=max(processes, context.slots * processes // context.processes))
 
 
 def _limit_ms(low: PhaseData, sizes: Sizes) -> float | None:

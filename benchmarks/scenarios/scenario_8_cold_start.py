@@ -154,7 +154,8 @@ class ColdStart(ScenarioDefaults):
         """Stops, warm starts, starts whose imports are logged, cold starts."""
         sizes = context.sizes
         stop_tasks = only("sleep", sizes["stop_task_s"])
-        stop_load, stop_after = Burst(int(sizes["stop_tasks_per_slot"]) * context.slots), 2 * context.slots
+        slots = context.variant.shape(context.processes, context.concurrency).slots
+        stop_load, stop_after = Burst(int(sizes["stop_tasks_per_slot"]) * slots), 2 * slots
         for number in range(1, int(sizes["stops"]) + 1):
             yield PhasePlan(f"{STOP}-{number}", stop_tasks, stop_load, start=StartWish("ready", stop_after=stop_after))
         for number in range(1, int(sizes["starts"]) + 1):

@@ -4,6 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
 from benchmarks.arithmetic import difference, ratio
+from benchmarks.plan.scaling import shape_of_slots
 from benchmarks.plan.sizes import Sizes, require_above, require_positive
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.backlog import not_started_by
@@ -155,7 +156,8 @@ class MultiQueue(ScenarioDefaults):
         slots, seed = int(sizes["lane_slots"]), int(sizes["lanes_seed"])
         task_s = sizes["task_ms"] / 1000
         lanes = _lanes(int(sizes["lanes"]))
-        many = WorkerWish(processes=min(slots, context.processes), slots=slots, lanes=lanes, lanes_by_priority=True)
+        shape = shape_of_slots(context.variant, slots, context.processes, most_processes=slots)
+        many = WorkerWish(shape.processes, shape.concurrency, lanes, lanes_by_priority=True)
         classes = (TaskClass("sleep", task_s, label, share, lane) for label, (lane, share) in enumerate(LANE_SHARES.items()))
         tasks = Mix(tuple(classes), seed)
         capacity = yield PhasePlan(CAPACITY, tasks, Prefilled(int(sizes["capacity_tasks"])), many)

@@ -11,7 +11,7 @@ GET /metrics                 Prometheus text
 GET /clock                   monotonic_ns, boot_id, time_namespace
 GET /describe                what the framework is (``tasks.bridge``)
 GET /session                 a newline each second for as long as the session is held; 409 if another one is
-POST /worker/start           processes, slots, queues, track, watch → plan, pids
+POST /worker/start           processes, concurrency, queues, track, watch → plan, pids
 GET /worker/start_times      a StartTimes of a start that was watched, once the worker is connected
 POST /worker/stop            grace_s → graceful, asked_ns, took_s
 POST /worker/pause, resume   ``{}``, once all processes stand still or go on

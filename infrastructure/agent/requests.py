@@ -28,7 +28,7 @@ class WorkerStart(Body):
     """A worker as asked for, without its variant, which the node has."""
 
     processes: int = Field(ge=1)
-    slots: int = Field(ge=1)
+    concurrency: int = Field(ge=1)
     queues: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     track: Track = DEFAULT_TRACK
     lanes_by_priority: bool = False

@@ -14,7 +14,7 @@ LAB_REDIS_URL           the lab's Redis server, ``redis://host:port``
 LAB_AGENT_HOST          address to listen on; default 127.0.0.1
 LAB_AGENT_PORT          port to listen on; 0 takes any free one
 LAB_AGENT_PORT_FILE     file that the port is written to once the agent listens; needed with port 0
-LAB_AUTOSTART           worker to start at once and leave paused: JSON with processes, slots, queues (and track)
+LAB_AUTOSTART           worker to start at once and leave paused: JSON with processes, concurrency, queues (and track)
 LAB_PARENT_PID          the process whose end ends the agent
 LAB_OWN_CGROUP          1 where the node has a cgroup of its own (a container)
 LAB_MEMRAY_DIR          folder for what memray writes of the workers, which then run under it; needs LAB_MEMRAY_PATH

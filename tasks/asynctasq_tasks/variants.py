@@ -4,9 +4,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.asynctasq_tasks.calls import TASKS
 from tasks.asynctasq_tasks.settings import DATABASE, SERIALIZER, require_serializer
-from tasks.contract import Capability, Shape, Variant, WorkerCommand, WorkerPlan, WorkerRequest, database_url, spread
+from tasks.contract import Capability, Shape, Variant, WorkerCommand, WorkerPlan, WorkerRequest, database_url
 from tasks.streaming import EVENTS_VARIABLE
 
 PROGRAM = "tasks.asynctasq_tasks.worker"
@@ -32,7 +31,7 @@ VARIANTS = (
         lacks=LACKS,
         serializers=(SERIALIZER,),
         model_serializer=SERIALIZER,
-        slots_per_process=DEFAULT_THREADS,
+        concurrency_limit=DEFAULT_THREADS,
     ),
     Variant(
         "asynctasq-process",
@@ -41,60 +40,54 @@ VARIANTS = (
         lacks=LACKS,
         serializers=(SERIALIZER,),
         model_serializer=SERIALIZER,
-        slots_per_process=1,
+        concurrency_limit=1,
     ),
 )
 
 
 def worker_plan(request: WorkerRequest) -> WorkerPlan:
     """One worker per process, or one worker with a pool of processes."""
-    if request.variant not in TASKS:
-        raise ValueError(f"no variant {request.variant!r}: there are {', '.join(TASKS)}")
+    variant = next((v for v in VARIANTS if v.name == request.variant), None)
+    if variant is None:
+        raise ValueError(f"no variant {request.variant!r}: there are {', '.join(v.name for v in VARIANTS)}")
     require_serializer(request.serializer or SERIALIZER)
     settings: dict[str, Any] = {"max_attempts": 1, "serializer": SERIALIZER, "events": False, "event_loop": "uvloop"}
     settings["chains"] = "a task dispatches its follower at its end; max_attempts, the worker's retry_delay, fixed"
     settings["delayed_task_interval"] = "default (1 s)"
     if request.events:
         settings |= {"events": True, "logging": "warnings"}
-    if request.variant == "asynctasq-process":
-        return _process_plan(request, settings)
-    shape = spread(request.processes, request.slots)
-    if request.variant == "asynctasq-thread":
-        shape = _within_default_threads(shape)
+    shape = variant.shape(request.processes, request.concurrency)
+    if variant.execution == "child-process":
+        return _process_plan(request, shape, settings)
     options = ("--driver", "redis", "--redis-url", database_url(DATABASE), "--queues", ",".join(request.queues))
-    concurrency = shape.slots // shape.processes
-    command = WorkerCommand(("-m", "asynctasq", "worker", *options, "--concurrency", str(concurrency)))
+    command = WorkerCommand(("-m", "asynctasq", "worker", *options, "--concurrency", str(shape.concurrency)))
     if request.events:
-        arguments = ("-m", PROGRAM, "--concurrency", str(concurrency), "--queues", *request.queues)
+        arguments = ("-m", PROGRAM, "--concurrency", str(shape.concurrency), "--queues", *request.queues)
         command = WorkerCommand(arguments, {EVENTS_VARIABLE: "on"})
     return WorkerPlan(
         commands=(command,) * shape.processes,
         shape=shape,
         working_processes=shape.processes,
         guarantee="at-least-once",
-        settings=settings | {"concurrency_per_process": concurrency},
+        settings=settings | {"concurrency_per_process": shape.concurrency},
     )
 
 
-def _within_default_threads(shape: Shape) -> Shape:
-    return Shape(processes=shape.processes, slots=shape.processes * min(DEFAULT_THREADS, shape.slots // shape.processes))
-
-
-def _process_plan(request: WorkerRequest, settings: dict[str, Any]) -> WorkerPlan:
+def _process_plan(request: WorkerRequest, shape: Shape, settings: dict[str, Any]) -> WorkerPlan:
     tuned = request.track == "tuned"
-    sizes = ["--concurrency", str(request.slots), "--pool-size", str(request.slots)]
+    sizes = ["--concurrency", str(shape.processes), "--pool-size", str(shape.processes)]
     arguments = ["-m", PROGRAM, *sizes, "--queues", *request.queues]
     if tuned:
         arguments += ["--tasks-per-child", str(TUNED_TASKS_PER_CHILD)]
     return WorkerPlan(
         commands=(WorkerCommand(tuple(arguments), {EVENTS_VARIABLE: "on"} if request.events else {}),),
-        shape=Shape(processes=request.slots, slots=request.slots),
-        working_processes=request.slots,
+        shape=shape,
+        working_processes=shape.processes,
         guarantee="at-least-once",
         settings=settings
         | {
-            "process_pool_size": request.slots,
+            "process_pool_size": shape.processes,
             "tasks_per_child": TUNED_TASKS_PER_CHILD if tuned else "default (100)",
-            "concurrency_per_process": request.slots,
+            "concurrency": shape.processes,
         },
     )

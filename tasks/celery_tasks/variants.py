@@ -1,6 +1,6 @@
 """The variants, one for each of Celery's pools, and how a worker of each is started: by Celery's own command line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tasks.celery_tasks.application import (
@@ -15,7 +15,7 @@ from tasks.celery_tasks.application import (
     serializer_settings,
     settings_for,
 )
-from tasks.contract import Execution, Shape, Variant, WorkerCommand, WorkerPlan, WorkerRequest, spread
+from tasks.contract import Execution, Variant, WorkerCommand, WorkerPlan, WorkerRequest
 from tasks.streaming import EVENTS_VARIABLE
 
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING")
@@ -23,30 +23,26 @@ NO_PREFETCHING = {"worker_prefetch_multiplier": 1, "worker_disable_prefetch": Tr
 SPARE_CONNECTIONS = 10
 """The most that a process may have by default (kombu.transport.redis.Channel.max_connections). Tasks of one process that end at
 the same time are acknowledged over one each, and where there are not enough the acknowledgement fails and the task stays
-claimed (celery issue 1350): so a process has one more for each of its slots."""
+claimed (celery issue 1350): so a process has one more for each task at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool of Celery's: where its tasks run, and what it makes of a wish for processes and slots."""
+    """A pool of Celery's: where its tasks run, whether one command starts all its processes, and how many tasks one of them can
+    execute at once."""
 
     execution: Execution
     description: str
-    shape: Callable[[int, int], Shape]
     one_command: bool = False
-    slots_per_process: int | None = None
-
-
-def _process_each(_: int, slots: int) -> Shape:
-    return Shape(processes=slots, slots=slots)
+    concurrency_limit: int | None = None
 
 
 POOLS: Mapping[str, Pool] = {
-    "prefork": Pool("child-process", "one forked process per slot", _process_each, one_command=True, slots_per_process=1),
-    "threads": Pool("thread", "a pool of threads in every process", spread),
-    "gevent": Pool("greenlet", "greenlets in every process, by gevent", spread),
-    "eventlet": Pool("greenlet", "greenlets in every process, by eventlet", spread),
-    "solo": Pool("main-thread", "one process per slot, tasks in its main thread", _process_each, slots_per_process=1),
+    "prefork": Pool("child-process", "one task at a time in every forked process", one_command=True, concurrency_limit=1),
+    "threads": Pool("thread", "a pool of threads in every process"),
+    "gevent": Pool("greenlet", "greenlets in every process, by gevent"),
+    "eventlet": Pool("greenlet", "greenlets in every process, by eventlet"),
+    "solo": Pool("main-thread", "one task at a time in the main thread of every process", concurrency_limit=1),
 }
 VARIANTS = tuple(
     Variant(
@@ -55,7 +51,7 @@ VARIANTS = tuple(
         p.description,
         serializers=SERIALIZERS,
         model_serializer=PICKLE,
-        slots_per_process=p.slots_per_process,
+        concurrency_limit=p.concurrency_limit,
     )
     for pool, p in POOLS.items()
 )
@@ -63,14 +59,14 @@ VARIANTS = tuple(
 
 def worker_plan(request: WorkerRequest) -> WorkerPlan:
     """One Celery worker for the prefork pool, one per process for the others."""
-    pool_name = request.variant.removeprefix("celery-")
-    pool = POOLS.get(pool_name)
-    if pool is None:
+    variant = next((v for v in VARIANTS if v.name == request.variant), None)
+    if variant is None:
         raise ValueError(f"no variant {request.variant!r}: there are {', '.join(v.name for v in VARIANTS)}")
-    shape = pool.shape(request.processes, request.slots)
+    pool_name = variant.name.removeprefix("celery-")
+    pool = POOLS[pool_name]
+    shape = variant.shape(request.processes, request.concurrency)
     workers = 1 if pool.one_command else shape.processes
-    in_one_process = shape.slots // shape.processes
-    connections = SPARE_CONNECTIONS + in_one_process if in_one_process > 1 else 0
+    connections = SPARE_CONNECTIONS + shape.concurrency if shape.concurrency > 1 else 0
     settings = settings_for(request.track, by_priority=request.lanes_by_priority, connections=connections)
     environment = {TRACK_VARIABLE: request.track} | ({LANES_VARIABLE: "priority"} if request.lanes_by_priority else {})
     if connections:

@@ -77,7 +77,7 @@ def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
 def benchmark(scenario: int, sizes: Mapping[str, float], folder: Path) -> None:
     done = lab(
         *("run", "--lab", "compose", "--scenario", str(scenario), "--preset", "quick", "--variants", ",".join(VARIANTS)),
-        *("--runs", "1", "--max-runs", "1", "--workers", "2", "--output-dir", str(folder)),
+        *("--runs", "1", "--max-runs", "1", "--processes", "2", "--output-dir", str(folder)),
         *(text for name, size in sizes.items() for text in ("--size", f"{name}={size}")),
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -31,7 +31,7 @@ from pathlib import Path
 import redis
 
 import tasks.contract
-from tasks.contract import Database, Depth, Variant, WorkerCommand, WorkerPlan, database_url, spread
+from tasks.contract import Database, Depth, Variant, WorkerCommand, WorkerPlan, database_url, Shape
 
 DATABASE = Database("queue", "TINY_REDIS_URL", 3)
 PATHS = os.pathsep.join([str(Path(__file__).parent), str(Path(tasks.contract.__file__).parents[1])])
@@ -62,9 +62,9 @@ class Tiny:
     loop_factory = None
 
     def worker_plan(self, request):
-        if request.slots > 100:
-            raise ValueError("slots: at most 100")
-        shape = spread(request.processes, request.slots)
+        if request.concurrency > 100:
+            raise ValueError("concurrency: at most 100")
+        shape = Shape(request.processes, request.concurrency)
         command = WorkerCommand(
             ("-m", "tiny_worker", request.variant, str(shape.processes), ",".join(request.queues)), {"PYTHONPATH": PATHS}
         )

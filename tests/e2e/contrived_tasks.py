@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 import tasks.contract
-from tasks.contract import Database, Depth, Variant, WorkerCommand, WorkerPlan, WorkerRequest, database_url, spread
+from tasks.contract import Database, Depth, Shape, Variant, WorkerCommand, WorkerPlan, WorkerRequest, database_url
 from tasks.workloads import TaskCall, execute, recorder
 
 DATABASE = Database(purpose="queue", variable="CONTRIVED_REDIS_URL", number=9)
@@ -136,8 +136,8 @@ class ContrivedFramework:
     loop_factory = None
 
     def worker_plan(self, request: WorkerRequest) -> WorkerPlan:
-        """One process for each slot."""
-        shape = spread(request.slots, request.slots)
+        """One task at a time in every process."""
+        shape = Shape(request.processes, 1)
         arguments = ("-m", Path(__file__).stem, "--variant", request.variant, "--queues", *request.queues)
         if request.variant == UNSTARTABLE:
             arguments = ("-c", f"import {MISSING_MODULE}")

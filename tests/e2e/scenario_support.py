@@ -22,7 +22,7 @@ fail by them."""
 
 
 def run_scenario(
-    lab: Lab, root: Path, number: int, variants: Sequence[str], sizes: Mapping[str, float | int], *, slots: int = 2
+    lab: Lab, root: Path, number: int, variants: Sequence[str], sizes: Mapping[str, float | int], *, processes: int = 2
 ) -> ResultSet:
     """One run of each variant, with the quick sizes but for those given. Returns the result set, which lies below ``root``."""
     scenario = next(s for s in all_scenarios().values() if s.number == number)
@@ -34,8 +34,8 @@ def run_scenario(
         sizes=sizes,
         runs=1,
         max_runs=1,
-        processes=min(2, slots),
-        slots=slots,
+        processes=processes,
+        concurrency=1,
         track="normalised",
         warmup_s=0.1,
         run_timeout_s=120,

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.e2e
 
 Start = Callable[..., Agent]
 Fresh = Callable[[str], NodeClient]
-OWN_WORKER = '{"processes": 2, "slots": 2, "queues": ["lab"]}'
+OWN_WORKER = '{"processes": 2, "concurrency": 1, "queues": ["lab"]}'
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def died(client: NodeClient) -> WorkerStatus:
 
 
 def test_a_worker_takes_what_the_producer_sends_and_everything_agrees(worker: NodeClient, producer: NodeClient) -> None:
-    started = worker.start_worker(processes=2, slots=2, queues=[QUEUE])
+    started = worker.start_worker(processes=2, concurrency=1, queues=[QUEUE])
     assert started.plan.shape.processes == 2
     assert started.plan.settings == {"track": "normalised"}
     assert set(started.pids) <= set(worker.worker().pids)
@@ -566,7 +566,7 @@ def test_refusals_say_what_is_wrong(worker: NodeClient, producer: NodeClient) ->
         worker.cancel_producing()
     with pytest.raises(NodeError, match=r"processes: .*greater than or equal to 1"):
         worker.start_worker(0, 1, [QUEUE])
-    with pytest.raises(NodeError, match=r"ValueError: slots: at most 100 \(HTTP 502\)"):
+    with pytest.raises(NodeError, match=r"ValueError: concurrency: at most 100 \(HTTP 502\)"):
         worker.start_worker(1, 101, [QUEUE])
     with pytest.raises(NodeError, match=r"no worker to resume: it is (none|stopped)"):
         worker.resume_worker()

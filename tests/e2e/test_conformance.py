@@ -28,7 +28,7 @@ from tasks.reading import ReadOrder
 pytestmark = pytest.mark.e2e
 
 QUEUE = "conformance"
-SLOTS = 2
+PROCESSES = 2
 TAKING_S = 0.2
 RUN = 1
 BACKOFF_S = 1.0
@@ -78,8 +78,8 @@ class Bench:
         self.producer.clear_events()
         self.sent = 0
 
-    def start(self, slots: int = SLOTS) -> WorkerPlan:
-        return self.worker.start_worker(slots, slots, [QUEUE]).plan
+    def start(self, processes: int = PROCESSES) -> WorkerPlan:
+        return self.worker.start_worker(processes, 1, [QUEUE]).plan
 
     def send(self, load: Load, workload: str = "noop", argument: object = None) -> None:
         self.send_tasks(load, only(workload, argument))
@@ -143,7 +143,7 @@ def test_only_the_set_database_is_used(bench: Bench, lab: LocalLab) -> None:
     with redis.Redis.from_url(lab.redis_url) as client:
         client.flushall()
         bench.start()
-        bench.send(Prefilled(SLOTS), "sleep", 1.0)
+        bench.send(Prefilled(PROCESSES), "sleep", 1.0)
         bench.wait_for_started(1)
         used = {int(name.removeprefix("db")) for name in client.info("keyspace")}
     assert used <= {d["number"] + 8 for d in described()[bench.variant]["databases"]}
@@ -157,7 +157,7 @@ def test_every_task_is_executed_once_and_where_the_variant_claims(bench: Bench) 
     give_up_s = time.monotonic() + 60
     while bench.worker.counts(RUN).get(1, NOTHING).processes < plan.shape.processes:  # some processes are up before others
         assert time.monotonic() < give_up_s, "not every process works"
-        bench.send(Prefilled(4 * SLOTS), "sleep", 0.05)
+        bench.send(Prefilled(4 * PROCESSES), "sleep", 0.05)
         bench.drain()
     bench.drain()
     table = bench.table()
@@ -190,7 +190,7 @@ def test_depth_counts_by_state_and_purge_forgets_all(bench: Bench) -> None:
     bench.producer.purge([QUEUE])
     assert node_steps.is_empty(bench.producer, QUEUE)
     bench.start()
-    bench.send(Prefilled(SLOTS), "sleep", 1.0)
+    bench.send(Prefilled(PROCESSES), "sleep", 1.0)
     bench.wait_for_started(1)
     assert bench.producer.depth(QUEUE).claimed >= 1
     bench.worker.kill_worker()
@@ -206,8 +206,8 @@ def test_depth_counts_by_state_and_purge_forgets_all(bench: Bench) -> None:
 
 def test_graceful_stop_loses_nothing(bench: Bench) -> None:
     bench.start()
-    bench.send(Prefilled(20 * SLOTS), "sleep", 0.05)
-    bench.wait_for_started(3 * SLOTS)
+    bench.send(Prefilled(20 * PROCESSES), "sleep", 0.05)
+    bench.wait_for_started(3 * PROCESSES)
     stopped = bench.worker.stop_worker(20)
     assert stopped.graceful
     table = bench.table()
@@ -221,8 +221,8 @@ def test_graceful_stop_loses_nothing(bench: Bench) -> None:
 
 def test_kill_leaves_no_process(bench: Bench) -> None:
     bench.start()
-    bench.send(Prefilled(4 * SLOTS), "sleep", 0.2)
-    bench.wait_for_started(SLOTS)
+    bench.send(Prefilled(4 * PROCESSES), "sleep", 0.2)
+    bench.wait_for_started(PROCESSES)
     pids = bench.worker.worker().pids
     assert pids
     bench.worker.kill_worker()

@@ -142,7 +142,7 @@ def manifest(entered: list[str], runs: int, control: str | None) -> dict[str, An
         runs=runs,
         max_runs=runs,
         processes=2,
-        slots=2,
+        concurrency=1,
         track="normalised",
         warmup_s=1,
         run_timeout_s=600,

@@ -138,6 +138,7 @@ def worker(**changes: object) -> WorkerRecord:
         variant="some-variant",
         framework="some",
         processes=2,
+        concurrency=1,
         slots=2,
         working_processes=2,
         execution="main-thread",
@@ -153,7 +154,7 @@ def worker(**changes: object) -> WorkerRecord:
 
 def context(sizes: Mapping[str, float | int] | None = None, **changes: object) -> RunContext:
     """Of a run of ``some-variant`` on two cores."""
-    made = RunContext(sizes or {}, Variant("some-variant", "main-thread", "made up"), processes=2, slots=2, cores=2)
+    made = RunContext(sizes or {}, Variant("some-variant", "main-thread", "made up"), processes=2, concurrency=1, cores=2)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 

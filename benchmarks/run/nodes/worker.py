@@ -46,7 +46,7 @@ class WorkerCalls(Transport):
     def start_worker(
         self,
         processes: int,
-        slots: int,
+        concurrency: int,
         queues: Sequence[str],
         track: Track = "normalised",
         *,
@@ -61,7 +61,7 @@ class WorkerCalls(Transport):
         is before they take tasks."""
         body = {
             "processes": processes,
-            "slots": slots,
+            "concurrency": concurrency,
             "queues": list(queues),
             "track": track,
             "lanes_by_priority": lanes_by_priority,

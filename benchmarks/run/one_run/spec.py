@@ -29,7 +29,7 @@ class RunSpec:
     run: int
     repetition: int
     processes: int
-    slots: int
+    concurrency: int
     track: Track
     warmup_s: float
     timeout_s: float

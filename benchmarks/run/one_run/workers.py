@@ -26,7 +26,7 @@ def start_worker(run: RunInProgress, wish: WorkerWish, watch: StartWish | None =
     spec = run.spec
     started = run.worker.start_worker(
         wish.processes or spec.processes,
-        wish.slots or spec.slots,
+        wish.concurrency or spec.concurrency,
         run.queues,
         spec.track,
         lanes_by_priority=wish.lanes_by_priority,
@@ -58,6 +58,7 @@ def describe_worker(run: RunInProgress, plan: WorkerPlan, idle: TreeSample) -> N
             variant=spec.variant,
             framework=spec.framework,
             processes=plan.shape.processes,
+            concurrency=plan.shape.concurrency,
             slots=plan.shape.slots,
             working_processes=plan.working_processes,
             execution=execution,

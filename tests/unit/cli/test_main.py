@@ -123,7 +123,7 @@ def test_what_cannot_be_run_is_named_with_what_there_is(run: Run, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("BENCHMARK_RUNS", "many"), ("BENCHMARK_WORKERS", "0"), ("BENCHMARK_RUN_TIMEOUT_SECONDS", "-1"), ("BENCHMARK_SEED", "x")],
+    [("BENCHMARK_RUNS", "many"), ("BENCHMARK_PROCESSES", "0"), ("BENCHMARK_RUN_TIMEOUT_SECONDS", "-1"), ("BENCHMARK_SEED", "x")],
 )
 def test_a_bad_variable_is_named_with_its_value(run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)

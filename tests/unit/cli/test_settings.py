@@ -21,18 +21,18 @@ def dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_without_anything_set_the_defaults_hold() -> None:
     settings = load_settings()
     assert settings.benchmark_runs is None
-    assert settings.benchmark_workers is None
+    assert (settings.benchmark_processes, settings.benchmark_concurrency) == (None, 1)
     assert settings.benchmark_output_dir.name == "results"
 
 
 def test_an_option_goes_before_the_environment_before_dotenv_before_the_default(
     monkeypatch: pytest.MonkeyPatch, dotenv: Path
 ) -> None:
-    dotenv.write_text("BENCHMARK_RUNS=3\nBENCHMARK_WORKERS=3\nBENCHMARK_SEED=3\n")
+    dotenv.write_text("BENCHMARK_RUNS=3\nBENCHMARK_PROCESSES=3\nBENCHMARK_SEED=3\n")
     monkeypatch.setenv("BENCHMARK_RUNS", "2")
-    monkeypatch.setenv("BENCHMARK_WORKERS", "2")
-    settings = load_settings(benchmark_runs=1, benchmark_workers=None)
-    assert (settings.benchmark_runs, settings.benchmark_workers, settings.benchmark_seed) == (1, 2, 3)
+    monkeypatch.setenv("BENCHMARK_PROCESSES", "2")
+    settings = load_settings(benchmark_runs=1, benchmark_processes=None)
+    assert (settings.benchmark_runs, settings.benchmark_processes, settings.benchmark_seed) == (1, 2, 3)
     assert settings.benchmark_max_runs is None
 
 
@@ -59,7 +59,7 @@ def test_other_variables_in_dotenv_are_left_alone(dotenv: Path) -> None:
         ("BENCHMARK_RUNS", "many"),
         ("BENCHMARK_RUNS", "0"),
         ("BENCHMARK_RUNS", "2.5"),
-        ("BENCHMARK_WORKERS", "-1"),
+        ("BENCHMARK_PROCESSES", "-1"),
         ("BENCHMARK_WARMUP_SECONDS", "-0.1"),
         ("BENCHMARK_WARMUP_SECONDS", "nan"),
         ("BENCHMARK_RUN_TIMEOUT_SECONDS", "0"),
@@ -84,6 +84,16 @@ def test_a_bad_value_is_named_with_its_setting(
 
 def test_all_bad_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHMARK_RUNS", "few")
-    monkeypatch.setenv("BENCHMARK_WORKERS", "none")
-    with pytest.raises(SettingsError, match=r"BENCHMARK_RUNS='few': .*; BENCHMARK_WORKERS='none': "):
+    monkeypatch.setenv("BENCHMARK_PROCESSES", "none")
+    with pytest.raises(SettingsError, match=r"BENCHMARK_RUNS='few': .*; BENCHMARK_PROCESSES='none': "):
+        load_settings()
+
+
+@pytest.mark.parametrize("place", ["environment", "dotenv"])
+def test_a_setting_that_there_is_not_is_not_ignored(monkeypatch: pytest.MonkeyPatch, dotenv: Path, place: str) -> None:
+    if place == "environment":
+        monkeypatch.setenv("BENCHMARK_WORKERS", "8")
+    else:
+        dotenv.write_text("BENCHMARK_WORKERS=8\n")
+    with pytest.raises(SettingsError, match=r"no setting BENCHMARK_WORKERS; there are: BENCHMARK_CONCURRENCY, .*BENCHMARK_RUNS"):
         load_settings()

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from benchmarks.plan.scaling import counts_of_processes, in_words, slots_in_reach
-from tasks.contract import Variant
+from benchmarks.plan.scaling import counts_of_processes, in_words, shape_of_slots
+from tasks.contract import Shape, Variant
 
 ANY = Variant("some-variant", "thread", "made up")
-ONE_SLOT = Variant("some-variant", "child-process", "made up", slots_per_process=1)
+ONE_SLOT = Variant("some-variant", "child-process", "made up", concurrency_limit=1)
 
 
 @pytest.mark.parametrize(
@@ -23,9 +25,16 @@ def test_a_count_in_words() -> None:
 
 
 def test_a_variant_gets_the_slots_that_its_processes_can_have() -> None:
-    bounded = replace(ANY, slots_per_process=6)
-    assert slots_in_reach(ANY, 200, processes=2, most_processes=8) == 200
-    assert slots_in_reach(bounded, 10, processes=2, most_processes=8) == 10
-    assert slots_in_reach(bounded, 50, processes=2, most_processes=8) == 12
-    assert slots_in_reach(ONE_SLOT, 5, processes=2, most_processes=8) == 5
-    assert slots_in_reach(ONE_SLOT, 10, processes=2, most_processes=8) == 8
+    bounded = replace(ANY, concurrency_limit=6)
+    assert shape_of_slots(ANY, 200, processes=2, most_processes=8) == Shape(2, 100)
+    assert shape_of_slots(bounded, 10, processes=2, most_processes=8) == Shape(2, 5)
+    assert shape_of_slots(bounded, 50, processes=2, most_processes=8) == Shape(2, 6)
+    assert shape_of_slots(ONE_SLOT, 5, processes=2, most_processes=8) == Shape(5, 1)
+    assert shape_of_slots(ONE_SLOT, 10, processes=2, most_processes=8) == Shape(8, 1)
+
+
+@given(st.integers(1, 10_000), st.integers(1, 100))
+def test_processes_have_equally_many_slots_and_no_more_than_it_takes(slots: int, processes: int) -> None:
+    shape = shape_of_slots(ANY, slots, processes, most_processes=1)
+    assert shape.processes == min(processes, slots)
+    assert slots <= shape.slots < slots + shape.processes

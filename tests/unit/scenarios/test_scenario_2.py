@@ -23,7 +23,7 @@ from tests.unit.made_up_http import log_of, waves
 STANDARD = SCENARIO.sizes["standard"]
 FACTS = {"mock_api_requests_per_s": 10_000.0}
 ANY = Variant("some-variant", "thread", "made up")
-ONE_SLOT = Variant("some-variant", "child-process", "made up", slots_per_process=1)
+ONE_SLOT = Variant("some-variant", "child-process", "made up", concurrency_limit=1)
 
 
 def plans(variant: Variant = ANY, **sizes: float) -> list[PhasePlan]:
@@ -74,19 +74,22 @@ def test_it_is_found_by_its_file_and_meets_the_protocol() -> None:
 
 def test_every_number_of_slots_has_a_worker_and_a_drain_and_the_last_worker_the_lognormal_one() -> None:
     made = plans()
-    assert [(p.name, p.worker.slots, p.load) for p in made] == [
-        *((f"slots_{slots}", slots, Prefilled(30 * slots)) for slots in SLOTS),
-        ("lognormal", 200, Prefilled(4000)),
+    assert [(p.name, p.worker.processes, p.worker.concurrency, p.load) for p in made] == [
+        *((f"slots_{slots}", 2, slots // 2, Prefilled(30 * slots)) for slots in SLOTS),
+        ("lognormal", 2, 100, Prefilled(4000)),
     ]
     assert made[-1].worker == made[-2].worker
     assert [p.devices[0].name for p in made] == ["mock_api"] * 5
 
 
 def test_a_worker_that_would_be_no_larger_is_not_tried_again() -> None:
-    assert [(p.name, p.worker.slots) for p in plans(ONE_SLOT)] == [("slots_10", 8), ("lognormal", 8)]
-    assert [(p.name, p.worker.slots) for p in plans(replace(ANY, slots_per_process=6))][:2] == [
-        ("slots_10", 10),
-        ("slots_50", 12),
+    assert [(p.name, p.worker.processes, p.worker.concurrency) for p in plans(ONE_SLOT)] == [
+        ("slots_10", 8, 1),
+        ("lognormal", 8, 1),
+    ]
+    assert [(p.name, p.worker.processes, p.worker.concurrency) for p in plans(replace(ANY, concurrency_limit=6))][:2] == [
+        ("slots_10", 2, 5),
+        ("slots_50", 2, 6),
     ]
 
 

@@ -23,7 +23,7 @@ FACTS = {"pbkdf2_iterations_per_ms": 4000.0, "pbkdf2_python_iterations_per_ms": 
 
 def context_of(execution: Execution, processes: int = 2, **sizes: float) -> RunContext:
     variant = Variant("some-variant", execution, "made up")
-    return context({**QUICK, **sizes}, variant=variant, facts=FACTS, processes=processes, slots=processes)
+    return context({**QUICK, **sizes}, variant=variant, facts=FACTS, processes=processes)
 
 
 def drained(number: int, name: str, count: int, lanes: int, each_ms: float, *, processes: int | None = None) -> PhaseData:
@@ -203,10 +203,10 @@ def test_tasks_are_as_long_as_the_machine_was_measured_to_make_them() -> None:
 @pytest.mark.parametrize("execution", ["thread", "greenlet", "coroutine"])
 def test_a_pool_shares_one_process_where_tasks_can(execution: Execution) -> None:
     plans = {plan.name: plan.worker for plan in plans_of(context_of(execution, processes=4))}
-    shapes = {name: (wish.processes, wish.slots) for name, wish in plans.items()}
+    shapes = {name: (wish.processes, wish.concurrency) for name, wish in plans.items()}
     assert shapes == {
-        **{f"processes_{n}": (n, n) for n in (1, 2, 4)},
-        "heavy": (4, 4),
+        **{f"processes_{n}": (n, 1) for n in (1, 2, 4)},
+        "heavy": (4, 1),
         **dict.fromkeys(("pool_native", "pool_python", "pool_heavy", "light_alone", "light_beside"), (1, 4)),
     }
     assert {wish.warm for wish in plans.values()} == {WARM}

@@ -88,7 +88,10 @@ def test_it_is_found_by_its_file_and_meets_the_protocol() -> None:
 
 def test_the_paced_phase_offers_the_same_mix_at_a_share_of_the_capacity() -> None:
     capacity, paced = planned()
-    assert (capacity.name, capacity.load, capacity.worker.slots) == ("capacity", Prefilled(200), 20)
+    assert (capacity.name, capacity.load, capacity.worker.processes, capacity.worker.concurrency) == (
+        *("capacity", Prefilled(200)),
+        *(2, 10),
+    )
     assert paced.tasks == capacity.tasks
     assert paced.worker == capacity.worker
     assert isinstance(paced.load, Paced)
@@ -104,8 +107,9 @@ def test_without_a_capacity_nothing_is_paced() -> None:
 
 
 def test_a_variant_of_processes_gets_what_the_cores_bear() -> None:
-    one_slot = replace(CONTEXT, variant=replace(CONTEXT.variant, slots_per_process=1))
-    assert next(SCENARIO.phases(one_slot)).worker.slots == 8
+    one_slot = replace(CONTEXT, variant=replace(CONTEXT.variant, concurrency_limit=1))
+    worker = next(SCENARIO.phases(one_slot)).worker
+    assert (worker.processes, worker.concurrency) == (8, 1)
 
 
 def test_the_mix_has_its_weights_and_lengths() -> None:

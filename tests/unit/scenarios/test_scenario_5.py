@@ -266,7 +266,7 @@ def test_a_worker_has_one_serializer_one_slot_and_a_new_database() -> None:
     asked = plans(BY_VALUE, THOROUGH, messages_of(*BY_VALUE.serializers))
     for plan in asked:
         assert plan.worker.serializer in plan.name.split("_")
-        assert (plan.worker.processes, plan.worker.slots, plan.worker.optional_packages) == (1, 1, True)
+        assert (plan.worker.processes, plan.worker.concurrency, plan.worker.optional_packages) == (1, 1, True)
         assert [c.workload for c in plan.worker.warm.classes] == ["model_reset"]
     workers = [plan.worker for plan in asked]
     assert sum(a != b for a, b in pairwise(workers)) == len(BY_VALUE.serializers) - 1

@@ -163,7 +163,7 @@ def test_a_run_that_ended_early_gives_what_it_has() -> None:
 def _go_through(capacity_per_s: float, processes: int = 2) -> list[PhasePlan]:
     """The phases on a system that holds up to a capacity."""
     made: list[PhasePlan] = []
-    phases = SCENARIO.phases(context(QUICK, processes=processes, slots=processes))
+    phases = SCENARIO.phases(context(QUICK, processes=processes))
     plan = next(phases)
     while True:
         made.append(plan)
@@ -195,7 +195,7 @@ def test_the_search_ends_next_to_the_capacity() -> None:
 
 def test_the_worker_that_was_asked_for_is_kept_until_another_is_needed() -> None:
     wishes = [plan.worker for plan in _go_through(700, processes=6)]
-    assert wishes == [ANY_WORKER] * 8 + [WorkerWish(processes=n, slots=n) for n in (4, 2, 1)]
+    assert wishes == [ANY_WORKER] * 8 + [WorkerWish(processes=n) for n in (4, 2, 1)]
 
 
 def test_nothing_drained_leaves_the_search_out() -> None:

@@ -25,7 +25,7 @@ import subprocess
 import redis
 import redis.asyncio
 
-from tasks.contract import Database, Depth, Variant, WorkerCommand, WorkerPlan, database_url, spread
+from tasks.contract import Database, Depth, Variant, WorkerCommand, WorkerPlan, database_url, Shape
 
 DATABASE = Database("queue", "BARE_REDIS_URL", 7)
 print("imported")
@@ -76,7 +76,7 @@ class Bare:
         subprocess.run(["echo", "a child's line"], check=True)
         if request.variant not in ("bare", "bare-async"):
             raise ValueError(f"no variant {request.variant!r}")
-        shape = spread(request.processes, request.slots)
+        shape = Shape(request.processes, request.concurrency)
         command = WorkerCommand(("-m", "bare_tasks", *request.queues), {"SLOTS": str(shape.slots)})
         settings = {"track": request.track, "odd": object()} if request.track == "tuned" else {"track": request.track}
         return WorkerPlan((command,) * shape.processes, shape, shape.processes, "at-most-once", settings)
@@ -161,11 +161,11 @@ def test_it_says_what_the_framework_is_as_installed_there(bridge: BridgeProcess,
 
 
 def test_a_plan_is_complete_with_the_interpreter(bridge: BridgeProcess) -> None:
-    request = {"variant": "bare", "processes": 2, "slots": 4, "queues": ["a", "b"], "track": "normalised"}
+    request = {"variant": "bare", "processes": 2, "concurrency": 2, "queues": ["a", "b"], "track": "normalised"}
     plan = bridge.ask("plan", request=request)
     arguments = [str(environment_python("base")), "-m", "bare_tasks", "a", "b"]
     assert plan["commands"] == [{"arguments": arguments, "environment": {"SLOTS": "4"}}] * 2
-    assert plan["shape"] == {"processes": 2, "slots": 4}
+    assert plan["shape"] == {"processes": 2, "concurrency": 2}
     assert (plan["working_processes"], plan["guarantee"], plan["settings"]) == (2, "at-most-once", {"track": "normalised"})
 
 
@@ -214,9 +214,9 @@ IMPOSSIBLE = [
     ('{"op": "fly"}', "'fly'"),
     ("{}", "None"),
     ('{"op": "depth"}', "'queue'"),
-    ('{"op": "plan", "request": {"variant": "x", "processes": 1, "slots": 1, "queues": []}}', "no variant 'x'"),
+    ('{"op": "plan", "request": {"variant": "x", "processes": 1, "concurrency": 1, "queues": []}}', "no variant 'x'"),
     (
-        '{"op": "plan", "request": {"variant": "bare", "processes": 1, "slots": 1, "queues": [], "track": "tuned"}}',
+        '{"op": "plan", "request": {"variant": "bare", "processes": 1, "concurrency": 1, "queues": [], "track": "tuned"}}',
         "plain data",
     ),
     (json.dumps({"op": "produce", "order": _order("bare", -1)}), "count must be"),
@@ -238,7 +238,7 @@ def test_what_it_cannot_do_is_answered_with_the_reason_and_it_goes_on(bridge: Br
 
 
 def test_the_end_of_input_ends_it_and_prints_have_gone_to_standard_error(bridge: BridgeProcess) -> None:
-    request = {"variant": "bare", "processes": 1, "slots": 1, "queues": ["q"]}
+    request = {"variant": "bare", "processes": 1, "concurrency": 1, "queues": ["q"]}
     assert "error" not in bridge.ask("plan", request=request)
     assert bridge.ask("produce", order=_order("bare", 1, load={"kind": "prefilled", "count": 1, "many": True}))["attempted"] == 1
     rest, errors = bridge.process.communicate(timeout=PATIENCE_S)

@@ -14,11 +14,12 @@ from tasks.contract import (
     FRAMEWORKS_PATH_VARIABLE,
     REDIS_URL_VARIABLE,
     Database,
+    Shape,
+    Variant,
     database_url,
     framework_folders,
     framework_names,
     load_framework,
-    spread,
 )
 from tests.support import CHECKOUT
 
@@ -88,18 +89,11 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, configured: st
         database_url(DATABASE)
 
 
-@given(st.integers(1, 10_000), st.integers(1, 10_000))
-def test_a_shape_gives_every_process_equally_many_slots(processes: int, slots: int) -> None:
-    shape = spread(processes, slots)
-    assert 1 <= shape.processes <= processes
-    assert shape.slots % shape.processes == 0
-    assert slots <= shape.slots < slots + shape.processes
-
-
-@given(st.integers(1, 100), st.integers(1, 100))
-def test_a_wish_that_divides_evenly_is_granted(processes: int, per_process: int) -> None:
-    shape = spread(processes, processes * per_process)
-    assert (shape.processes, shape.slots) == (processes, processes * per_process)
+@given(st.integers(1, 100), st.integers(1, 100), st.none() | st.integers(1, 100))
+def test_a_wish_is_granted_as_far_as_one_process_can_execute_so_many(processes: int, concurrency: int, limit: int | None) -> None:
+    shape = Variant("some", "thread", "made up", concurrency_limit=limit).shape(processes, concurrency)
+    assert shape == Shape(processes, min(concurrency, limit or concurrency))
+    assert shape.slots == shape.processes * shape.concurrency
 
 
 def test_every_framework_has_a_module_or_a_package_in_the_tasks_folder() -> None:

@@ -22,12 +22,12 @@ GOOD = {
 
 def test_a_whole_environment() -> None:
     settings = settings_from(
-        GOOD | {"LAB_AUTOSTART": '{"processes": 2, "slots": 4, "queues": ["lab"]}', "LAB_OWN_CGROUP": "1", "PATH": "/bin"}
+        GOOD | {"LAB_AUTOSTART": '{"processes": 2, "concurrency": 4, "queues": ["lab"]}', "LAB_OWN_CGROUP": "1", "PATH": "/bin"}
     )
     assert settings.host == "127.0.0.1"
     assert settings.port == 8000
     assert settings.own_cgroup
-    assert settings.autostart == WorkerStart(processes=2, slots=4, queues=("lab",))
+    assert settings.autostart == WorkerStart(processes=2, concurrency=4, queues=("lab",))
     assert "secret" not in repr(settings)
 
 
@@ -63,10 +63,10 @@ def test_the_token_may_come_from_a_file(tmp_path: Path) -> None:
         ({"LAB_AGENT_PORT": "0"}, "needs LAB_AGENT_PORT_FILE"),
         ({"LAB_AUTOSTART": "{"}, "is not JSON"),
         (
-            {"LAB_AUTOSTART": '{"processes": 0, "slots": 1, "queues": ["lab"]}'},
+            {"LAB_AUTOSTART": '{"processes": 0, "concurrency": 1, "queues": ["lab"]}'},
             "(processes): Input should be greater than or equal",
         ),
-        ({"LAB_AUTOSTART": '{"processes": 1, "slots": 1, "queue": "lab"}'}, "(queue): Extra inputs are not permitted"),
+        ({"LAB_AUTOSTART": '{"processes": 1, "concurrency": 1, "queue": "lab"}'}, "(queue): Extra inputs are not permitted"),
         ({"LAB_PARENT_PID": "me"}, "LAB_PARENT_PID='me'"),
     ],
 )
