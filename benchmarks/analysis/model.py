@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.analysis.expectations import ExpectationResult
 from benchmarks.record.better import Direction, place
+from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.flags import Flag, Severity, exclusion
 from benchmarks.record.run_data import RunResult
 from benchmarks.statistics import Interval
@@ -63,6 +64,16 @@ class MeasureDescription:
     p99_interval: Interval | None
     values: tuple[float, ...]
     """In the order in which the runs were made."""
+
+    @property
+    def is_range(self) -> bool:
+        """Whether :attr:`reach` is the range of a few runs: an interval of two or three is so wide that it says nothing."""
+        return 1 < self.n < FEWEST_RUNS
+
+    @property
+    def reach(self) -> Interval | None:
+        """What is shown beside the mean: its interval, or of two or three runs the least and the greatest. None of one run."""
+        return Interval(min(self.values), max(self.values)) if self.is_range else self.interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,8 @@ def _figures(scenario: ScenarioAnalysis) -> Table:
 
 
 def _figure(description: MeasureDescription) -> str:
-    return f"{number(description.mean)} {plus_minus(description.interval)}".strip()
+    beside = from_to(description.reach) if description.is_range else plus_minus(description.reach)
+    return f"{number(description.mean)} {beside}".strip()
 
 
 def _print_pairs(console: Console, scenario: ScenarioAnalysis) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.flags import Severity, exclusion
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
@@ -22,7 +23,7 @@ STYLES = {Severity.INVALID: "bold red", Severity.EXCLUDED: "dim", Severity.WARNI
 
 
 def _cell(values: Sequence[float]) -> str:
-    """The mean to three digits, with half the width of its interval where there are enough values for one."""
+    """The mean to three digits, with half the width of its interval; of two or three values with their range."""
     description = describe(values)
     if description.mean is None:
         return "-"
@@ -31,6 +32,8 @@ def _cell(values: Sequence[float]) -> str:
     mean = f"{description.mean:,.{places}f}"
     if description.interval is None:
         return mean
+    if description.n < FEWEST_RUNS:
+        return f"{mean} {min(values):,.{places}f} to {max(values):,.{places}f}"
     return f"{mean} ±{(description.interval.high - description.interval.low) / 2:,.{places}f}"
 
 
@@ -60,6 +63,9 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
         count = f"{len(valid(name))}/{made}" if made else excluded[0].code
         style = None if len(valid(name)) == made else "yellow"
         table.add_row(name, count, *(_cell(values(name, measure)) for measure in scenario.summary), style=style)
+    if any(1 < len(valid(name)) < FEWEST_RUNS for name in names):
+        table.caption = f"below {FEWEST_RUNS} runs: mean, and range"
+        table.caption_justify = "left"
     return table
 
 

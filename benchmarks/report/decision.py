@@ -64,7 +64,7 @@ def _answer(scenario: ScenarioAnalysis, measure: str, control: str | None) -> An
         variant=best,
         tied=tied,
         tested=any(found is not None and found.holm_p is not None for found in comparisons.values()),
-        margin="" if pair is None else _margin(pair, best, direction),
+        margin="" if pair is None else margin(pair, best, direction),
         pair=pair,
         sureness=_sureness(comparisons, tied, direction, scenario.family_size),
         sure=bool(others) and not tied,
@@ -72,16 +72,16 @@ def _answer(scenario: ScenarioAnalysis, measure: str, control: str | None) -> An
     )
 
 
-def _margin(pair: PairComparison, best: str, direction: Direction) -> str:
-    """From the ratio of the greater mean to the less, which is easier to read than its inverse; by the distances where the
-    nearest value is the best."""
-    other = pair.b if pair.a == best else pair.a
+def margin(pair: PairComparison, of: str, direction: Direction) -> str:
+    """How far the variant ``of`` lies from the other of the pair, in words. From the ratio of the greater mean to the less, which
+    is easier to read than its inverse; by the distances where the nearest value is the best. Empty where there is no ratio."""
+    other = pair.b if pair.a == of else pair.a
     if isinstance(direction, Nearest):
-        return _nearness(pair, best, other, direction)
+        return _nearness(pair, of, other, direction)
     ratio, interval = pair.ratio, pair.interval
     if not ratio or ratio < 0:
         return ""
-    comparative = "more than" if (ratio > 1) == (pair.a == best) else "less than"
+    comparative = "more than" if (ratio > 1) == (pair.a == of) else "less than"
     if ratio < 1:
         ratio = 1 / ratio
         interval = None if interval is None or interval.low <= 0 else Interval(1 / interval.high, 1 / interval.low)

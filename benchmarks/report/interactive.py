@@ -14,12 +14,17 @@ from benchmarks.chart import TAIL_TICKS, Axis, Chart, Floats, HeatMap, Panel, Sc
 from benchmarks.report.style import SHADE_INK, SHADES, Style
 from benchmarks.words import number
 
-_ROW_HEIGHT, _PANEL_HEIGHT, _STACKED_HEIGHT = 34, 360, 140
+_ROW_HEIGHT, _PANEL_HEIGHT, _STACKED_HEIGHT = 34, 420, 140
 _ROOM_FOR_WORDS = 1.2
 _MARKS_A_LINE = 9
 _FEW_DECADES = 3
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
-_MARGIN = {"l": 8, "r": 16, "t": 40, "b": 8}
+_TOOL_BAR = 30
+"""Its height: a title stands below it."""
+_MARGIN = {"l": 8, "r": 16, "t": _TOOL_BAR + 32, "b": 8}
+_LEGEND_BELOW = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top", "font": {"size": 11}}
+_NAMED = (Shape.LINE, Shape.JOINED)
+"""The shapes that have no name beside them."""
 
 
 def figures(chart: Chart, styles: Mapping[str, Style], frameworks: Mapping[str, str]) -> list[str]:
@@ -34,8 +39,8 @@ def figures(chart: Chart, styles: Mapping[str, Style], frameworks: Mapping[str, 
 
 
 def _json(figure: go.Figure) -> str:
-    margin = _MARGIN if figure.layout.title.text else _MARGIN | {"t": 28}
-    figure.update_layout(showlegend=False, margin=margin, hovermode="closest", template=None)
+    margin = _MARGIN if figure.layout.title.text else _MARGIN | {"t": _TOOL_BAR}
+    figure.update_layout(margin=margin, hovermode="closest", template=None)
     whole = figure.to_json()
     assert whole is not None
     return f'{{"figure":{whole},"config":{json.dumps(_CONFIG)}}}'
@@ -52,8 +57,11 @@ def _single(panel: Panel, styles: Mapping[str, Style], frameworks: Mapping[str, 
     if any(series.words for series in panel.series) and panel.x.from_zero:
         ends = [float(np.max(series.x if series.high is None else np.maximum(series.x, series.high))) for series in panel.series]
         figure.update_xaxes(range=[0, _ROOM_FOR_WORDS * max(ends)])
-    figure.update_layout(title={"text": _text(panel.title), "font": {"size": 14}, "x": 0, "xref": "container", "pad": {"l": 8}})
-    figure.update_layout(height=max(200, rows * _ROW_HEIGHT + 110) if rows else _PANEL_HEIGHT)
+    place = {"x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top", "pad": {"l": 8, "t": _TOOL_BAR}}
+    figure.update_layout(title={"text": _text(panel.title), "font": {"size": 14}, **place})
+    named = any(series.shape in _NAMED for series in panel.series)
+    figure.update_layout(showlegend=named, legend=_LEGEND_BELOW if named else None)
+    figure.update_layout(height=max(200, rows * _ROW_HEIGHT + 130) if rows else _PANEL_HEIGHT)
     return figure
 
 
@@ -81,14 +89,14 @@ def _stacked(panels: Sequence[Panel], styles: Mapping[str, Style], frameworks: M
         )
         middle = (span.begin + span.end) / 2
         figure.add_annotation(text=_text(span.label), x=middle, y=1, xref="x", yref="paper", yanchor="bottom", showarrow=False)
-    figure.update_layout(height=len(panels) * _STACKED_HEIGHT + 60)
+    figure.update_layout(height=len(panels) * _STACKED_HEIGHT + 60, showlegend=False)
     return figure
 
 
 def _traces(series: Series, style: Style, framework: str) -> list[go.Scatter | go.Bar]:
     name, meta = _text(series.variant), {"framework": framework}
     label = f", {_text(series.label)}" if series.label else ""
-    common: dict[str, Any] = {"name": f"{name}{label}", "meta": meta}
+    common: dict[str, Any] = {"name": f"{name}{label}", "meta": meta, "showlegend": series.shape in _NAMED}
     x = _numbers(series.x)
     y: Any = _numbers(series.y) if isinstance(series.y, np.ndarray) else [_text(str(value)) for value in series.y]
     mark = (series.mark or style.mark).plotly
@@ -145,6 +153,7 @@ def _band(x: Floats, low: Floats, high: Floats, style: Style, meta: Mapping[str,
         opacity=0.16,
         mode="none",
         hoverinfo="skip",
+        showlegend=False,
         meta=dict(meta),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.chart import Axis, Chart, Floats, HeatMap, Mark, Panel, Scale, Series, Shape
 from benchmarks.record.better import Direction, Nearest, place
-from benchmarks.report.scenario_data import ScenarioData, heading, interval_of, variant_axis
+from benchmarks.report.scenario_data import REACH_WORDS, ScenarioData, heading, reach_of, variant_axis
 from benchmarks.words import number
 
 MEMORY = {"idle": "memory_idle_pss_mb", "peak": "memory_peak_pss_mb", "after": "memory_after_pss_mb"}
@@ -20,14 +20,14 @@ def memory(data: ScenarioData) -> Iterator[Chart]:
         for when, name in MEMORY.items():
             found = variant.measures[name]
             if found.mean is not None:
-                low, high = interval_of(found)
+                low, high = reach_of(found)
                 x, y = np.array([found.mean]), [variant.name]
                 series.append(Series(variant.name, Shape.POINTS, x, y, low, high, _MEMORY_MARKS[when], when))
     yield Chart(
         name="memory",
         title="Memory of the worker",
         caption="PSS of the worker's whole process tree: warm and idle before the first load (circle), at its peak (bar), and "
-        "after the last drain (cross). Means over the valid runs with their 95 % intervals.",
+        f"after the last drain (cross). Means over the valid runs with {REACH_WORDS}.",
         panels=(Panel("", Axis("PSS, MB", Scale.LINEAR, from_zero=True), variant_axis(data), tuple(series)),) if series else (),
     )
 
@@ -42,8 +42,8 @@ def expected(data: ScenarioData) -> Iterator[Chart]:
         yield Chart(
             name="expected",
             title="Measured and expected",
-            caption="What was measured (circle), as mean over the valid runs with its 95 % interval, and what was expected of it "
-            "in the same runs (bar).",
+            caption=f"What was measured (circle), as means over the valid runs with {REACH_WORDS}, and what was expected in the "
+            "same runs (bar).",
             panels=tuple(_expected_panel(data, measure, wanted) for measure, wanted in held),
         )
 
@@ -53,7 +53,7 @@ def _expected_panel(data: ScenarioData, measure: str, wanted: str) -> Panel:
     series = []
     for variant in (variant for variant in data.drawn() if variant.name in judged):
         measured, asked = variant.measures[measure], variant.measures[wanted]
-        low, high = interval_of(measured)
+        low, high = reach_of(measured)
         y = [variant.name]
         series.append(Series(variant.name, Shape.POINTS, _one(measured.mean), y, low, high, _MEASURED, "measured"))
         series.append(Series(variant.name, Shape.POINTS, _one(asked.mean), y, mark=_EXPECTED, label="expected"))

@@ -26,6 +26,7 @@ from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARN
 from benchmarks.chart import Chart
 from benchmarks.record.flags import Severity, exclusion
 from benchmarks.report.decision import answers
+from benchmarks.report.findings import findings, standings, too_small
 from benchmarks.report.interactive import figures
 from benchmarks.report.own_charts import ScenarioCharts, Undrawn
 from benchmarks.report.scenario_data import heading
@@ -234,15 +235,22 @@ def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
         return words.percent(value) if is_share and value is not None else words.number(value)
 
     def spread(scenario: ScenarioAnalysis, described: MeasureDescription) -> str:
-        """Half the width of a mean's interval, in the same words."""
-        interval = described.interval
-        return "" if interval is None else f"±{shown(scenario, described.measure, (interval.high - interval.low) / 2)}"
+        """What is shown beside a mean, in the same words: half the width of its interval, or the range of a few runs."""
+        reach, measure = described.reach, described.measure
+        if reach is None:
+            return ""
+        if described.is_range:
+            return f"{shown(scenario, measure, reach.low)} to {shown(scenario, measure, reach.high)}"
+        return f"±{shown(scenario, measure, (reach.high - reach.low) / 2)}"
 
     return {
         "analysis": analysis,
         "spread": spread,
         "linked": linked,
         "files": {"document": DOCUMENT, "measures": MEASURES, "pairs": PAIRS, "targets": TARGETS, "warnings": WARNINGS},
+        "findings": list(findings(analysis)),
+        "standings": standings(analysis),
+        "too_small": too_small(analysis),
         "answers": [answer for scenario in analysis.scenarios for answer in answers(scenario, analysis.control)],
         "frameworks": sorted(frameworks),
         "asked": list(_asked(analysis)),
@@ -308,6 +316,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": words.number,
+        "percent": words.percent,
         "plus_minus": words.plus_minus,
         "from_to": words.from_to,
         "ratio": ratio_words,

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.analysis.model import VariantAnalysis
 from benchmarks.chart import Axis, Chart, Panel, Scale, Series, Shape
-from benchmarks.report.scenario_data import ScenarioData, heading, interval_of, variant_axis
+from benchmarks.report.scenario_data import REACH_WORDS, ScenarioData, heading, reach_of, variant_axis
 from benchmarks.words import percent
 
 
@@ -21,7 +21,7 @@ def rates(data: ScenarioData) -> Iterator[Chart]:
     yield Chart(
         name="throughput",
         title="Throughput" if analysis.headline.endswith("_per_s") else "Headline and rates",
-        caption="Means over the valid runs with their 95 % intervals; small dots are single runs." + control,
+        caption=f"Means over the valid runs with {REACH_WORDS}; small dots are single runs." + control,
         panels=tuple(panel for panel in panels if panel.series),
     )
 
@@ -31,7 +31,7 @@ def _share_panel(data: ScenarioData, name: str) -> Panel:
     for variant in data.drawn():
         found = variant.measures[name]
         if found.mean is not None:
-            low, high = interval_of(found, 100)
+            low, high = reach_of(found, 100)
             mean = np.array([100 * found.mean])
             words = (percent(found.mean),)
             series.append(Series(variant.name, Shape.BARS, mean, [variant.name], low, high, words=words))
@@ -52,7 +52,7 @@ def _measure_panel(data: ScenarioData, name: str) -> Panel:
         if found.n > 1:
             values = np.array(found.values)
             series.append(Series(variant.name, Shape.DOTS, values, [variant.name] * len(values)))
-        low, high = interval_of(found)
+        low, high = reach_of(found)
         series.append(Series(variant.name, Shape.POINTS, np.array([found.mean]), [variant.name], low, high))
     title = heading(data.analysis, name)
     return Panel(title, Axis(title, Scale.LINEAR, from_zero=True), variant_axis(data), tuple(series))

@@ -9,6 +9,8 @@ from benchmarks.analysis.model import Analysis, MeasureDescription, ScenarioAnal
 from benchmarks.chart import Axis, Floats, Scale
 from benchmarks.report.recorded import PhaseCurve, RunCurves
 
+REACH_WORDS = "their 95 % intervals (of fewer than four runs, their range)"
+
 OPEN_LOOPS = frozenset({"paced", "ramp"})
 TIMED_LOADS = OPEN_LOOPS | {"burst"}
 """The loads in which tasks have a due time of their own: only there a latency says something."""
@@ -53,11 +55,11 @@ def heading(analysis: ScenarioAnalysis, measure: str) -> str:
     return analysis.summary.get(measure, measure)
 
 
-def interval_of(found: MeasureDescription, factor: float = 1) -> tuple[Floats | None, Floats | None]:
-    """The ends of a mean's interval, times ``factor``; None and None without one."""
-    if found.interval is None:
+def reach_of(found: MeasureDescription, factor: float = 1) -> tuple[Floats | None, Floats | None]:
+    """The ends of what is drawn around a mean, times ``factor``; None and None without it."""
+    if found.reach is None:
         return None, None
-    return np.array([factor * found.interval.low]), np.array([factor * found.interval.high])
+    return np.array([factor * found.reach.low]), np.array([factor * found.reach.high])
 
 
 def variant_axis(data: ScenarioData) -> Axis:

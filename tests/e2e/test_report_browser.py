@@ -198,15 +198,50 @@ def test_a_search_narrows_the_tables_and_says_how_far(open_report: Open) -> None
 def test_the_pairs_are_those_of_the_measure_that_is_chosen(open_report: Open) -> None:
     reader = open_report()
     choice = reader.page.locator("select.measure")
-    pairs = "#scenario-1-pairs"
-    first = reader.shown_rows(pairs)
+    decided, folded = "#scenario-1-pairs", "#scenario-1-undecided"
+    assert not reader.ask(f"document.querySelector('{folded}').checkVisibility()"), "what is not decided is folded away"
+    reader.page.locator("#scenario-1-not-decided > summary").click()
+    first = reader.shown_rows(decided) + reader.shown_rows(folded)
     assert len(first) == 6
     assert len(set(column(first, 0))) == 1
+    assert all("no difference shown" in verdict for verdict in column(reader.shown_rows(folded), 4))
+    assert not any("no difference shown" in verdict for verdict in column(reader.shown_rows(decided), 4))
     choice.select_option(index=1)
-    assert len(reader.shown_rows(pairs)) == 6
-    assert column(reader.shown_rows(pairs), 0) != column(first, 0)
+    second = reader.shown_rows(decided) + reader.shown_rows(folded)
+    assert len(second) == 6
+    assert column(second, 0) != column(first, 0)
     choice.select_option(label="all")
-    assert len(set(column(reader.shown_rows(pairs), 0))) > 2
+    assert len(set(column(reader.shown_rows(decided), 0))) > 2
+
+
+def test_the_answer_is_the_first_that_one_sees(open_report: Open) -> None:
+    reader = open_report()
+    finding = reader.page.locator("#decision .findings li").first
+    expect(finding).to_contain_text("leads in drain/s")
+    expect(finding).to_be_in_viewport()
+    rows = {row[0]: row[1] for row in reader.shown_rows("#standings")}
+    assert rows.keys() == {"steady", "swift", "swift-twin"}
+    assert sorted(rows.values())[-1] == "= 96.8 %"
+    assert "100 %" in rows.values()
+    reader.page.locator("#standings thead a").click()
+    assert reader.page.locator("#scenario-1").is_visible()
+    assert reader.page.url.endswith("#scenario-1")
+
+
+def test_line_charts_name_their_lines_and_no_title_lies_under_the_tool_bar(open_report: Open) -> None:
+    reader = open_report()
+    reader.read_all()
+    lines = "#scenario-1-latency-percentiles .plot"
+    legend = reader.ask(f"[...document.querySelector('{lines}').querySelectorAll('.legendtext')].map(text => text.textContent)")
+    assert sorted(legend) == ["bare", "steady", "swift", "swift-twin"]
+    covered = reader.ask(
+        """[...document.querySelectorAll('.plot')].filter(plot => {
+            const title = plot.querySelector('.gtitle'), bar = plot.querySelector('.modebar-container .modebar');
+            if (!title || !title.textContent || !bar) return false;
+            return title.getBoundingClientRect().top < bar.getBoundingClientRect().bottom - 2;
+        }).length"""
+    )
+    assert covered == 0
 
 
 @pytest.mark.parametrize("anchor", ["scenario-1", "variant-swift", "scenario-1-variant-swift", "scenario-1-heat-map"])

@@ -27,7 +27,7 @@
   const filter = () => {
     const shown = chosen();
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const measureOf = new Map(measureChoices.map((choice) => [choice.dataset.table, choice.value]));
+    const measureOf = new Map(measureChoices.flatMap((choice) => choice.dataset.tables.split(" ").map((table) => [table, choice.value])));
     const suits = (element) => {
       const frameworks = element.dataset.framework ? element.dataset.framework.split(" ") : [];
       if (!frameworks.every((name) => shown.has(name))) return false;

@@ -57,10 +57,19 @@ def test_a_variant_of_which_not_all_runs_are_valid_stands_out() -> None:
 
 
 def test_several_runs_show_their_mean_and_how_sure_it_is() -> None:
-    lines = rendered([run(i, "some", value) for i, value in enumerate((990.0, 1000.0, 1010.0), start=1)])
-    interval = describe([990.0, 1000.0, 1010.0]).interval
+    values = (990.0, 1000.0, 1010.0, 1000.0)
+    lines = rendered([run(i, "some", value) for i, value in enumerate(values, start=1)])
+    interval = describe(values).interval
     assert interval is not None
-    assert line_of(lines, "some")[:4] == ["some", "3/3", "1,000", f"±{(interval.high - interval.low) / 2:.0f}"]
+    assert line_of(lines, "some")[:4] == ["some", "4/4", "1,000", f"±{(interval.high - interval.low) / 2:.0f}"]
+
+
+@pytest.mark.parametrize("values", [(980.0, 1000.0), (1000.0, 950.0, 1050.0)])
+def test_few_runs_show_their_mean_and_their_range_and_say_so(values: tuple[float, ...]) -> None:
+    lines = rendered([run(i, "some", value) for i, value in enumerate(values, start=1)], width=200)
+    shown = " ".join(line_of(lines, "some"))
+    assert f"{sum(values) / len(values):,.0f} {min(values):,.0f} to {max(values):,.0f}" in shown
+    assert lines[-1].strip() == "below 4 runs: mean, and range"
 
 
 @pytest.mark.parametrize(
@@ -80,13 +89,13 @@ def test_three_digits_are_shown(value: float, shown: str) -> None:
 
 
 def test_the_table_fits_a_terminal_of_80_columns_and_loses_nothing() -> None:
-    values = (12_345.0, 13_345.0, 14_345.0)
+    values = (12_345.0, 13_345.0, 14_345.0, 13_345.0)
     others = [m for m in SCENARIO.summary if m != "drain_per_s"]
     every = [run(i, "name-of-17-letter", v, **dict.fromkeys(others, v / 1e6)) for i, v in enumerate(values, 1)]
     lines = rendered(every, width=80)
     assert "…" not in "".join(lines)
     figures = [line.split() for line in lines[-2:]]
-    assert figures[0] == ["name-of-17-letter", "3/3", "13,345", *["0.0133"] * len(others)]
+    assert figures[0] == ["name-of-17-letter", "4/4", "13,345", *["0.0133"] * len(others)]
     assert len(figures[1]) == len(SCENARIO.summary), "a half width under each mean, none of them broken"
 
 
