@@ -35,7 +35,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A variant in a scenario's headline. ``share`` is how near it comes to the best, which has 1; None where that says nothing."""
+    """A variant in a scenario's headline. ``share`` is how near it comes to the best (1); None where that says nothing."""
 
     mark: Mark
     share: float | None
