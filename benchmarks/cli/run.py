@@ -51,7 +51,7 @@ def run(
     warmup_seconds: Annotated[float | None, typer.Option(help="Warm-up of a worker [BENCHMARK_WARMUP_SECONDS].")] = None,
     run_timeout_seconds: Annotated[float | None, typer.Option(help="Limit of a run [BENCHMARK_RUN_TIMEOUT_SECONDS].")] = None,
     output_dir: Annotated[Path | None, typer.Option(help="Where result sets go [BENCHMARK_OUTPUT_DIR].")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all that is random [BENCHMARK_SEED].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is random in the runs [BENCHMARK_SEED].")] = None,
     track: Annotated[TrackName, typer.Option(help="Equal settings, or those its documentation advises.")] = TrackName.NORMALISED,
     label: Annotated[str | None, typer.Option(help="Name of the result set, after its time.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Complete the latest result set, as it was begun.")] = False,

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     redis_port: int = Field(6379, ge=1, le=65_535, description="where the Compose lab publishes Redis on the loopback address")
     prometheus_port: int = Field(9090, ge=1, le=65_535, description="where it publishes Prometheus")
     grafana_port: int = Field(3000, ge=1, le=65_535, description="where it publishes Grafana")
-    benchmark_seed: int = Field(20261120, ge=0, description="seed of the order of runs, arrivals and resampling")
+    benchmark_seed: int = Field(20261120, ge=0, description="seed of all that is random in the runs and of their order")
 
     @model_validator(mode="after")
     def _budget_covers_the_runs(self) -> Self:

@@ -1,8 +1,9 @@
-"""In which order runs are made."""
+"""In which order runs are made, and phases of a run that are alternatives of one another."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.suite_plan import Entry
 
 
@@ -12,3 +13,9 @@ def order_of_round(entries: Sequence[Entry], seed: int, scenario: str, repetitio
     shuffled = list(entries)
     random.Random(f"{seed}/{scenario}/{repetition}").shuffle(shuffled)
     return shuffled
+
+
+def order_of_alternatives(names: Iterable[str], run_seed: int) -> list[str]:
+    """The names in a random order of the run's own: each is as often before as after any other. Which of two comes first does not
+    depend on what else there is, so variants that lack one have the others in the same order."""
+    return sorted(names, key=lambda name: seed_of(run_seed, f"order/{name}"))

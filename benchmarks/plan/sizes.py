@@ -30,8 +30,3 @@ def require_above(scenario: str, sizes: Sizes, bounds: Mapping[str, int]) -> Non
 def whole(size: float) -> int:
     """A size as a count of tasks, at least 1."""
     return max(1, int(size))
-
-
-def is_seed(name: str) -> bool:
-    """Whether a size is the seed of something: any number will do for it."""
-    return name == "seed" or name.endswith("_seed")

@@ -166,13 +166,15 @@ class PhaseData:
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What a scenario may know of a run: the sizes that it is to have, the variant, the processes that it is asked for and the
-    tasks at once in each, the cores of the runner's host, and the facts of :mod:`benchmarks.run.calibration` that it named."""
+    tasks at once in each, the cores of the runner's host, the seed of all that it draws (:mod:`benchmarks.plan.seeds`), and the
+    facts of :mod:`benchmarks.run.calibration` that it named."""
 
     sizes: Mapping[str, float | int]
     variant: Variant
     processes: int
     concurrency: int
     cores: int
+    seed: int
     facts: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.plan.order import order_of_round
+from benchmarks.plan.seeds import seed_of_run
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.record.enough import wants_another_run
 from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Severity, exclusion, is_valid
@@ -117,6 +118,7 @@ class Suite:
             framework=framework,
             run=self._results.next_run(),
             repetition=repetition,
+            seed=seed_of_run(plan.seed, scenario.name, repetition),
             processes=plan.processes,
             concurrency=plan.concurrency,
             track=plan.track,
@@ -186,6 +188,7 @@ def record_of(recorded: RecordedRun) -> dict[str, Any]:
     return {
         "executed_variant": recorded.spec.variant,
         "sizes": dict(recorded.spec.sizes),
+        "seed": recorded.spec.seed,
         "phase_names": dict(recorded.phase_names),
         "worker": None if data is None else data.worker,
         "phases": [] if data is None else [phase.record for phase in data.phases.values()],

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
 from benchmarks.chart import Chart
-from benchmarks.plan.sizes import Sizes, is_seed, require_positive
+from benchmarks.plan.sizes import Sizes, require_positive
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, RunContext, RunData
@@ -58,8 +58,8 @@ class ScenarioDefaults:
         return {name: way for name, way in found.items() if way is not None}
 
     def check(self, sizes: Sizes) -> None:
-        """Every size but seeds must be above 0. Raises ValueError for one that is not, and KeyError for one that is missing."""
-        require_positive(self.name, sizes, [name for name in self.sizes["quick"] if not is_seed(name)])
+        """Every size must be above 0. Raises ValueError for one that is not, and KeyError for one that is missing."""
+        require_positive(self.name, sizes, self.sizes["quick"].keys())
 
     def unsupported(self, variant: Variant) -> str | None:
         """Every variant can run it."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmarks.plan.payloads import (
     CHANGE_LABEL,
+    DATA_SEED,
     ORDER_LABELS,
     Payload,
     default_serializer,
@@ -63,7 +64,7 @@ def messages_read(variant: Variant, sizes: Sizes) -> Messages:
     """All messages whose bytes and decoding are to be known."""
     messages: list[Message] = []
     for serializer in variant.serializers:
-        tasks = [(p, p.task(sizes)) for p in payloads(sizes)]
+        tasks = [(p, p.task()) for p in payloads(sizes)]
         messages += [Message(serializer, p.kind, p.size_bytes, task.workload, task.argument) for p, task in tasks]
         ways = ways_of(variant, serializer)
         messages += [Message(serializer, way, 0, "model", order(way, sizes)) for way in ways]
@@ -101,7 +102,7 @@ def _at_a_rate(
     sizes: Sizes,
 ) -> Iterator[PhasePlan]:
     """``each`` tasks of every class, if there is any."""
-    classes = (*(p.task(sizes) for p in offered), *orders)
+    classes = (*(p.task() for p in offered), *orders)
     if classes:
         rate_per_s = min([sizes["rate_per_s"], *(1 / (SPACING * seconds) for seconds in offered.values())])
         load = Paced(rate_per_s, each * len(classes) / rate_per_s)
@@ -113,7 +114,7 @@ def filled_phases(serializer: str, offered: Sequence[Payload], seconds: Seconds,
     for payload in offered:
         count = _tasks_of(payload, seconds.get((serializer, payload)), sizes)
         if count:
-            tasks = Mix((payload.task(sizes),))
+            tasks = Mix((payload.task(),))
             yield PhasePlan(filled_name(serializer, payload), tasks, Prefilled(count), _worker(serializer, sizes))
 
 
@@ -128,7 +129,7 @@ def _tasks_of(payload: Payload, seconds: float | None, sizes: Sizes) -> int:
 def _worker(serializer: str, sizes: Sizes) -> WorkerWish:
     """One process with one slot: a message is on its own, and tasks are executed in the order in which they were sent. Its
     warm-up makes the database anew."""
-    reset = only("model_reset", {"lines": int(sizes["order_lines"]), "seed": int(sizes["payload_seed"])})
+    reset = only("model_reset", {"lines": int(sizes["order_lines"]), "seed": DATA_SEED})
     return WorkerWish(processes=1, concurrency=1, serializer=serializer, optional_packages=True, warm=reset)
 
 

@@ -13,6 +13,7 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.subscribers import Emissions, Subscribers
+from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from tasks.contract import Variant
 from tasks.loads import Paced, Prefilled, only
@@ -145,16 +146,19 @@ class EventStreaming(ScenarioDefaults):
         return variant.lacks.get("events")
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
-        """The six phases; the worker is replaced once, when events are turned on."""
+        """The drains in an order that the run draws, then the open loop; events are turned on or off by another worker."""
         sizes = context.sizes
         drain, settle_s = Prefilled(whole(sizes["tasks"])), sizes["settle_s"]
         few, many = Subscribers(FEW, settle_s), Subscribers(MANY, settle_s)
         slow = Subscribers(FEW, settle_s, sizes["slow_delay_ms"] / 1000)
-        yield PhasePlan(OFF, TASKS, drain)
-        yield PhasePlan(ON_0, TASKS, drain, EMITTING, (Emissions(),))
-        yield PhasePlan(ON_1, TASKS, drain, EMITTING, (few, Emissions()))
-        yield PhasePlan(ON_5, TASKS, drain, EMITTING, (many, Emissions()))
-        yield PhasePlan(ON_SLOW, TASKS, drain, EMITTING, (slow, Emissions()))
+        drains = (
+            PhasePlan(OFF, TASKS, drain),
+            PhasePlan(ON_0, TASKS, drain, EMITTING, (Emissions(),)),
+            PhasePlan(ON_1, TASKS, drain, EMITTING, (few, Emissions())),
+            PhasePlan(ON_5, TASKS, drain, EMITTING, (many, Emissions())),
+            PhasePlan(ON_SLOW, TASKS, drain, EMITTING, (slow, Emissions())),
+        )
+        yield from in_drawn_order(context.seed, drains)
         yield PhasePlan(PACED, TASKS, Paced(sizes["rate_per_s"], sizes["paced_s"]), EMITTING, (few, Emissions()))
 
     def own_measures(self, data: RunData) -> Measures:

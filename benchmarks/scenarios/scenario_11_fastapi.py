@@ -7,6 +7,8 @@ from functools import partial
 import numpy as np
 
 from benchmarks.arithmetic import ratio
+from benchmarks.plan.order import order_of_alternatives
+from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.sizes import Sizes, require_positive, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, Flag, FlagKind, Severity
@@ -136,15 +138,14 @@ def _sizes(
         "limit_ms": 50,
         "warm_requests": 64,
         "starts": starts,
-        "seed": 1,
     }
 
 
 class FastApi(ScenarioDefaults):
     """Phases, all of empty tasks posted to one web application: ``first``, one request; ``warm``; ``calm``, a low rate to all
-    endpoints in a random order but for the one that waits; then, for the empty endpoint and for dispatch, ``..._flat_out`` and
-    the steps of a bisection, ``..._step_N``; last ``warm_wait`` and ``waited``, the one that waits (and the empty one), with a
-    worker that keeps results, where the variant has any."""
+    endpoints in a random order but for the one that waits; then, for the empty endpoint and for dispatch (which of the two is
+    first, the run draws), ``..._flat_out`` and the steps of a bisection, ``..._step_N``; last ``warm_wait`` and ``waited``, the
+    one that waits (and the empty one), with a worker that keeps results, where the variant has any."""
 
     number = 11
     name = "scenario_11_fastapi"
@@ -181,17 +182,17 @@ class FastApi(ScenarioDefaults):
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """See the class."""
         sizes, variant = context.sizes, context.variant
-        seed = int(sizes["seed"])
+        seed = seed_of(context.seed, "endpoints")
         starts = WebStarts(variant.name, whole(sizes["starts"]))
         yield PhasePlan(FIRST, _to({DISPATCH: 1.0}, seed), Burst(1), devices=(starts,))
         yield PhasePlan(WARM, _to(CALM_WEIGHTS, seed), Burst(whole(sizes["warm_requests"])))
-        calm = Paced(sizes["rate_per_s"], sizes["calm_s"], "poisson", seed)
+        calm = Paced(sizes["rate_per_s"], sizes["calm_s"], "poisson", seed_of(context.seed, f"arrivals/{CALM}"))
         yield PhasePlan(CALM, _to(CALM_WEIGHTS, seed), calm, devices=(SAMPLES,))
-        for endpoint in SEARCHED:
-            yield from _search(endpoint, sizes)
+        for endpoint in order_of_alternatives(SEARCHED, context.seed):
+            yield from _search(endpoint, context)
         if "results" not in variant.lacks:
             yield PhasePlan(WARM_WAIT, _to({WAIT: 1.0}, seed), Burst(WARM_WAITS), KEEPS_RESULTS)
-            load = Paced(sizes["rate_per_s"], sizes["wait_s"], "poisson", seed)
+            load = Paced(sizes["rate_per_s"], sizes["wait_s"], "poisson", seed_of(context.seed, f"arrivals/{WAITED}"))
             yield PhasePlan(WAITED, _to(WAIT_WEIGHTS, seed), load, KEEPS_RESULTS, (SAMPLES,))
 
     def own_measures(self, data: RunData) -> Measures:
@@ -250,17 +251,17 @@ def _to(weights: Mapping[str, float], seed: int) -> Mix:
     return Mix(tuple(classes), seed)
 
 
-def _search(endpoint: str, sizes: Sizes) -> Generator[PhasePlan, Look, None]:
+def _search(endpoint: str, context: RunContext) -> Generator[PhasePlan, Look, None]:
     """Find out what the endpoint answers flat out, then bisect for the highest rate at which it holds the service level."""
-    seed = int(sizes["seed"])
-    tasks = _to({endpoint: 1.0}, seed)
+    sizes, tasks = context.sizes, _to({endpoint: 1.0}, seed=0)
     flat = yield PhasePlan(f"{endpoint}_{FLAT_OUT}", tasks, Burst(whole(sizes["flat_requests"])), devices=(SAMPLES,))
     most_per_s = answered_per_s(flat().tasks)
     if most_per_s is None:
         return
     search, count = Search(LOWEST_SHARE * most_per_s, most_per_s), int(sizes[f"{endpoint}_steps"])
     judged, name = partial(judge_answers, limit_ms=sizes["limit_ms"]), f"{endpoint}_{STEP}"
-    yield from steps_tried(search, judged, name, tasks, steps=count, step_s=sizes["step_s"], seed=seed, devices=(SAMPLES,))
+    step_s, seed = sizes["step_s"], context.seed
+    yield from steps_tried(search, judged, name, tasks, steps=count, step_s=step_s, seed=seed, devices=(SAMPLES,))
 
 
 def _steps(data: RunData, endpoint: str) -> list[AnsweredStep]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 
+from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import FIGURE_WORDS, figures
@@ -11,6 +12,7 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
 from benchmarks.record.task_table import Ints, TaskTable
 from benchmarks.run.contract import Look, PhasePlan
+from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from tasks.loads import Paced, Prefilled, only
 
@@ -71,12 +73,13 @@ _COLUMNS: Mapping[str, str] = {
 
 
 def _sizes(tasks: int, paced_s: float, half_s: float) -> dict[str, float | int]:
-    return {"tasks": tasks, "rate_per_s": 100, "paced_s": paced_s, "half_s": half_s, "arrivals_seed": 1}
+    return {"tasks": tasks, "rate_per_s": 100, "paced_s": paced_s, "half_s": half_s}
 
 
 class Throughput(ScenarioDefaults):
     """Four phases: ``capacity`` (prefilled one by one, drained), ``bulk`` (prefilled in the fastest way, drained), ``paced`` (an
-    open loop at a low fixed rate) and ``half`` (an open loop with Poisson arrivals at half of the capacity just measured)."""
+    open loop at a low fixed rate) and ``half`` (an open loop with Poisson arrivals at half of the capacity just measured). The
+    two drains come in an order that the run draws, and so do the two open loops after them."""
 
     number = 1
     name = "scenario_1_throughput"
@@ -108,15 +111,16 @@ class Throughput(ScenarioDefaults):
     own_flags: Sequence[FlagKind] = (PACED_RATE_CAPPED,)
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
-        """The four phases."""
-        sizes = context.sizes
+        """The drains, then the open loops, of which one's rate is relative to a drain's."""
+        sizes, seed = context.sizes, context.seed
         tasks, rate_per_s = whole(sizes["tasks"]), sizes["rate_per_s"]
-        capacity = yield PhasePlan(CAPACITY, TASKS, Prefilled(tasks))
-        yield PhasePlan(BULK, TASKS, Prefilled(max(1, tasks // 4), many=True))
-        yield PhasePlan(PACED, TASKS, Paced(rate_per_s, sizes["paced_s"]))
-        rates = [rate for rate in limits_per_s(capacity()) if rate is not None]
+        bulk = Prefilled(max(1, tasks // 4), many=True)
+        looks = yield from in_drawn_order(seed, (PhasePlan(CAPACITY, TASKS, Prefilled(tasks)), PhasePlan(BULK, TASKS, bulk)))
+        rates = [rate for rate in limits_per_s(looks[CAPACITY]()) if rate is not None]
         half_per_s = UTILISATION * min(rates) if rates else rate_per_s
-        yield PhasePlan(HALF, TASKS, Paced(half_per_s, sizes["half_s"], "poisson", int(sizes["arrivals_seed"])))
+        half = Paced(half_per_s, sizes["half_s"], "poisson", seed_of(seed, "arrivals"))
+        paced = Paced(rate_per_s, sizes["paced_s"])
+        yield from in_drawn_order(seed, (PhasePlan(PACED, TASKS, paced), PhasePlan(HALF, TASKS, half)))
 
     def own_measures(self, data: RunData) -> Measures:
         """What the drain costs, the latencies at both rates, stage by stage, and memory."""

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping
 import pandas as pd
 
 from benchmarks.arithmetic import ratio
+from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.sizes import Sizes, require_at_least
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.better import Direction
@@ -17,6 +18,7 @@ from benchmarks.record.shared import LATENCY_COLUMNS, Values
 from benchmarks.record.spans import busy_s
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.mock_api import MOCK_API_LOG
+from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import directions
 from benchmarks.scenarios.mock_api import CallsMockApi, shape_for_waiting
 from tasks.http_work import Parameters
@@ -25,7 +27,8 @@ from tasks.loads import Prefilled, only
 WORKLOAD = "http_get"
 SLOTS = (10, 50, 100, 200)
 LOGNORMAL = "lognormal"
-LATENCY_SEED = 0
+SEQUENCE_AND_ATTEMPT = 2
+"""The last parts of a request's id: by these alone its latency is drawn, so that it is the same for every variant."""
 
 _POINT_COLUMNS = {
     "reached": "slots of the worker where {slots} were asked for, over the suite's processes; fewer where a process of the "
@@ -141,19 +144,22 @@ class IoBound(CallsMockApi):
             raise ValueError(f"{self.name} needs at least one of the sizes {', '.join(f'waves_{s}' for s in SLOTS)} above 0")
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
-        """A drain for every number of slots in reach, and one with log-normal latencies."""
+        """A drain for every number of slots in reach, and one with log-normal latencies, in an order that the run draws."""
         sizes = context.sizes
-        fixed = _parameters(sizes, lognormal=False)
+        fixed = _parameters(context, lognormal=False)
+        drains: list[PhasePlan] = []
         reached = 0
         for asked in SLOTS:
             waves, shape = int(sizes[f"waves_{asked}"]), shape_for_waiting(context, asked)
             if waves and shape.slots > reached:
                 reached = shape.slots
                 worker = WorkerWish(shape.processes, shape.concurrency, warm=only(WORKLOAD, fixed))
-                yield PhasePlan(_phase_of(asked), only(WORKLOAD, fixed), Prefilled(waves * reached), worker, (MOCK_API_LOG,))
+                load = Prefilled(waves * reached)
+                drains.append(PhasePlan(_phase_of(asked), only(WORKLOAD, fixed), load, worker, (MOCK_API_LOG,)))
         if waves := int(sizes["waves_lognormal"]):
-            drawn = only(WORKLOAD, _parameters(sizes, lognormal=True))
-            yield PhasePlan(LOGNORMAL, drawn, Prefilled(waves * reached), worker, (MOCK_API_LOG,))
+            drawn = only(WORKLOAD, _parameters(context, lognormal=True))
+            drains.append(PhasePlan(LOGNORMAL, drawn, Prefilled(waves * reached), worker, (MOCK_API_LOG,)))
+        yield from in_drawn_order(context.seed, drains)
 
     def own_measures(self, data: RunData) -> Measures:
         """The figures of every drain, and those of the one with the best throughput."""
@@ -173,7 +179,7 @@ class IoBound(CallsMockApi):
 
     def asked_ms(self, phase: PhaseData, log: pd.DataFrame, data: RunData) -> pd.Series:
         """All of a phase have the same parameters."""
-        return asked_latencies_ms(log, _parameters(data.context.sizes, lognormal=phase.record.name == LOGNORMAL))
+        return asked_latencies_ms(log, _parameters(data.context, lognormal=phase.record.name == LOGNORMAL))
 
     def _point(self, phase: PhaseData, data: RunData) -> Values:
         """The figures of one drain."""
@@ -199,11 +205,13 @@ def _phase_of(asked: int) -> str:
     return f"slots_{asked}"
 
 
-def _parameters(sizes: Sizes, *, lognormal: bool) -> Parameters:
+def _parameters(context: RunContext, *, lognormal: bool) -> Parameters:
+    sizes = context.sizes
     fixed: dict[str, str | int | float] = {"ms": sizes["latency_ms"]}
     if not lognormal:
         return fixed
-    return fixed | {"distribution": "lognormal", "sigma": sizes["lognormal_sigma"], "seed": LATENCY_SEED}
+    drawn = {"seed": seed_of(context.seed, "latencies"), "id_parts": SEQUENCE_AND_ATTEMPT}
+    return fixed | {"distribution": "lognormal", "sigma": sizes["lognormal_sigma"], **drawn}
 
 
 def _standing_for(asked: int, data: RunData) -> PhaseData | None:

@@ -16,6 +16,7 @@ from benchmarks.record.shared import Values, latency_measures
 from benchmarks.record.spans import busy_rate_per_s, busy_s
 from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Look, PhasePlan
+from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from tasks.contract import Execution
 from tasks.loads import Mix, Paced, Prefilled, TaskClass, only
@@ -164,23 +165,32 @@ class CpuBound(ScenarioDefaults):
             )
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
-        """The drains by 1, 2, 4, ... processes, then the pool's phases."""
+        """The drains by 1, 2, 4, ... processes, the pool's drains, its open loops: each in an order that the run draws."""
         work, most = _Work.of(context), context.processes
-        sizes = context.sizes
-        for processes in counts_of_processes(most):
-            count = whole(sizes["tasks_per_process"]) * processes
-            yield PhasePlan(_drain(processes), work.native, Prefilled(count), _each_its_own(processes))
+        sizes, seed = context.sizes, context.seed
+        each = whole(sizes["tasks_per_process"])
+        drains = (PhasePlan(_drain(n), work.native, Prefilled(each * n), _each_its_own(n)) for n in counts_of_processes(most))
+        yield from in_drawn_order(seed, drains)
         heavy_count = whole(sizes["heavy_tasks_per_process"]) * most
         yield PhasePlan(HEAVY, work.heavy_native, Prefilled(heavy_count), _each_its_own(most))
-        pool, pool_count = _each_its_own(most), max(most, whole(sizes["pool_tasks"]))
-        if context.variant.execution in SHARING:
-            pool = WorkerWish(processes=1, concurrency=most, warm=WARM)
-            yield PhasePlan(POOL_NATIVE, work.native, Prefilled(pool_count), pool)
-        yield PhasePlan(POOL_PYTHON, work.python, Prefilled(pool_count), pool)
-        yield PhasePlan(POOL_HEAVY, work.heavy_python, Prefilled(max(most, whole(sizes["pool_heavy_tasks"]))), pool)
+        yield from self._pool_phases(context, work)
+
+    def _pool_phases(self, context: RunContext, work: "_Work") -> Generator[PhasePlan, Look, None]:
+        sizes, most, seed = context.sizes, context.processes, context.seed
+        is_shared = context.variant.execution in SHARING
+        pool = WorkerWish(processes=1, concurrency=most, warm=WARM) if is_shared else _each_its_own(most)
+        count, heavy_count = (max(most, whole(sizes[name])) for name in ("pool_tasks", "pool_heavy_tasks"))
+        drains = [
+            PhasePlan(POOL_PYTHON, work.python, Prefilled(count), pool),
+            PhasePlan(POOL_HEAVY, work.heavy_python, Prefilled(heavy_count), pool),
+        ]
+        if is_shared:
+            drains.append(PhasePlan(POOL_NATIVE, work.native, Prefilled(count), pool))
+        yield from in_drawn_order(seed, drains)
         rate_per_s, seconds, each = sizes["light_rate_per_s"], sizes["light_s"], sizes["heavy_each"]
-        yield PhasePlan(ALONE, only("noop"), Paced(rate_per_s * (1 - 1 / each), seconds), pool)
-        yield PhasePlan(BESIDE, work.light_and_heavy(each), Paced(rate_per_s, seconds), pool)
+        alone = PhasePlan(ALONE, only("noop"), Paced(rate_per_s * (1 - 1 / each), seconds), pool)
+        beside = PhasePlan(BESIDE, work.light_and_heavy(each), Paced(rate_per_s, seconds), pool)
+        yield from in_drawn_order(seed, (alone, beside))
 
     def own_measures(self, data: RunData) -> Measures:
         """The drains by each number of processes, the pool's, and what light tasks suffer beside heavy ones."""

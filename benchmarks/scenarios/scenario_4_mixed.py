@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 import pandas as pd
 
 from benchmarks.arithmetic import ratio
+from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.sizes import Sizes, require_at_least, require_positive, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.backlog import not_started_by
@@ -86,13 +87,11 @@ def _sizes(tasks: int, paced_s: float) -> dict[str, float | int]:
         **dict(zip(WAITS, (20, 50, 100), strict=True)),
         "light_ms": 2,
         "heavy_ms": 40,
-        "mix_seed": 4,
-        "arrivals_seed": 1,
     }
 
 
 class Mixed(CallsMockApi):
-    """Two phases of one mix, whose sequence is drawn from ``mix_seed`` and the same for all: ``capacity`` (prefilled, drained)
+    """Two phases of one mix, whose sequence is drawn by the run and the same for all variants: ``capacity`` (prefilled, drained)
     and ``paced`` (an open loop with Poisson arrivals at ``utilisation`` of the capacity just measured).
 
     The worker has ``slots`` over the suite's processes, as waiting tasks need more slots than there are cores; where every slot
@@ -149,7 +148,7 @@ class Mixed(CallsMockApi):
         capacity = yield PhasePlan(CAPACITY, mix, Prefilled(whole(sizes["tasks"])), worker, (MOCK_API_LOG,))
         rates = [rate for rate in limits_per_s(capacity()) if rate is not None]
         if len(rates) == 2:
-            load = Paced(sizes["utilisation"] * min(rates), sizes["paced_s"], "poisson", int(sizes["arrivals_seed"]))
+            load = Paced(sizes["utilisation"] * min(rates), sizes["paced_s"], "poisson", seed_of(context.seed, "arrivals"))
             yield PhasePlan(PACED, mix, load, worker, (MOCK_API_LOG,))
 
     def own_measures(self, data: RunData) -> Measures:
@@ -180,7 +179,7 @@ def _mix(context: RunContext) -> Mix:
         TaskClass(CPU, max(1, round(sizes[name] * per_ms)), label, WEIGHTS[label])
         for name, label in (("light_ms", LIGHT), ("heavy_ms", HEAVY))
     )
-    return Mix((*waiting, *computing), int(sizes["mix_seed"]))
+    return Mix((*waiting, *computing), seed_of(context.seed, "mix"))
 
 
 def _warm(sizes: Sizes) -> Mix:

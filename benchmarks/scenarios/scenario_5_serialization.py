@@ -6,6 +6,7 @@ from itertools import product
 import pandas as pd
 
 from benchmarks.arithmetic import difference, median, ratio
+from benchmarks.plan.order import order_of_alternatives
 from benchmarks.plan.payloads import (
     CHANGE_LABEL,
     KINDS,
@@ -28,6 +29,7 @@ from benchmarks.record.resources import phase_cpu_percent, redis_cost
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, measured_phases
 from benchmarks.record.shared import Values, latency_measures
 from benchmarks.run.contract import Look, PhasePlan
+from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from benchmarks.scenarios.payload_phases import (
     end_to_end_ms,
@@ -126,7 +128,7 @@ _COLUMNS: Mapping[str, str] = {
 
 
 def _sizes(**sizes: float | int) -> dict[str, float | int]:
-    payloads = {"smallest_bytes": 100, "largest_bytes": 1_000_000, "size_step": 10, "payload_seed": 1}
+    payloads = {"smallest_bytes": 100, "largest_bytes": 1_000_000, "size_step": 10}
     return {**sizes, **payloads, "rate_per_s": 60, "order_lines": 20}
 
 
@@ -171,7 +173,7 @@ class Serialization(ScenarioDefaults):
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive or not of a column, and KeyError for one that is missing."""
-        require_positive(self.name, sizes, sorted(self.sizes["quick"].keys() - {"others", "payload_seed"}))
+        require_positive(self.name, sizes, sorted(self.sizes["quick"].keys() - {"others"}))
         require_above(self.name, sizes, {"size_step": 1})
         steps = steps_bytes(sizes)
         if not steps or not set(steps) <= set(SIZES):
@@ -185,21 +187,20 @@ class Serialization(ScenarioDefaults):
         return None
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
-        """Those of the default serializer first: the messages that are read there tell how long each payload takes."""
+        """The orders of the default serializer first: the messages that are read there tell how long each payload takes. Then
+        the serializers, and what is offered in each, in an order that the run draws."""
         variant, sizes = context.variant, context.sizes
-        default, *others = variant.serializers
-        ways = ways_of(variant, default)
-        stale = yield stale_phase(default, ways, sizes, messages_read(variant, sizes))
+        default = default_serializer(variant)
+        stale = yield stale_phase(default, ways_of(variant, default), sizes, messages_read(variant, sizes))
         seconds = message_seconds(stale().readings[MESSAGES])
-        yield from paced_phases(default, payloads(sizes), ways, seconds, sizes)
-        yield from filled_phases(default, payloads(sizes), seconds, sizes)
-        for serializer in others:
+        for serializer in order_of_alternatives(variant.serializers, context.seed):
             ways = ways_of(variant, serializer)
-            if ways:
+            if ways and serializer != default:
                 yield stale_phase(serializer, ways, sizes)
-            if sizes["others"]:
-                yield from paced_phases(serializer, nested(sizes), ways, seconds, sizes)
-                yield from filled_phases(serializer, nested(sizes), seconds, sizes)
+            if sizes["others"] or serializer == default:
+                offered = payloads(sizes) if serializer == default else nested(sizes)
+                yield from in_drawn_order(context.seed, paced_phases(serializer, offered, ways, seconds, sizes))
+                yield from in_drawn_order(context.seed, filled_phases(serializer, offered, seconds, sizes))
 
     def own_measures(self, data: RunData) -> Measures:
         """The figures of every payload in every serializer, and of every way to hand over an order."""

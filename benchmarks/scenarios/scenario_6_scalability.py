@@ -6,6 +6,7 @@ from functools import partial
 
 from benchmarks.arithmetic import ratio, speedups
 from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
+from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.sizes import Sizes, require_positive
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.backlog import highest_depth, mean_depth
@@ -16,6 +17,7 @@ from benchmarks.record.resources import BYTES_PER_MB, cpu_per_1000, phase_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import Values, drain_measures
 from benchmarks.run.contract import Look, PhasePlan
+from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from benchmarks.scenarios.searching import steps_tried
 from tasks.loads import NS_PER_S, Paced, Prefilled, only
@@ -96,7 +98,6 @@ def _sizes(backlogs: Sequence[int], scale_tasks: int, low_s: float, steps: int, 
         "limit_ms": 100,
         "steps": steps,
         "step_s": step_s,
-        "arrivals_seed": 1,
     }
 
 
@@ -145,23 +146,21 @@ class Scalability(ScenarioDefaults):
         require_positive(self.name, sizes, names)
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
-        """Backlogs, low rate, search, and the drains by 1, 2, 4, ... processes; the worker that was asked for comes first."""
-        sizes, most = context.sizes, context.processes
-        longest: Look | None = None
-        for rung, tasks in _given(sizes).items():
-            longest = yield PhasePlan(f"backlog_{rung}", TASKS, Prefilled(tasks, many=True))
-        low_per_s, seed = float(sizes["low_rate_per_s"]), int(sizes["arrivals_seed"])
-        low = yield PhasePlan(LOW, TASKS, Paced(low_per_s, sizes["low_s"], "poisson", seed))
+        """Backlogs, low rate, search, and the drains by 1, 2, 4, ... processes; the backlogs, and these drains, in an
+        order that the run draws."""
+        sizes, most, seed = context.sizes, context.processes, context.seed
+        backlogs = {f"backlog_{rung}": Prefilled(tasks, many=True) for rung, tasks in _given(sizes).items()}
+        looks = yield from in_drawn_order(seed, (PhasePlan(name, TASKS, load) for name, load in backlogs.items()))
+        longest = looks[next(reversed(backlogs))]
+        low_per_s = float(sizes["low_rate_per_s"])
+        low = yield PhasePlan(LOW, TASKS, Paced(low_per_s, sizes["low_s"], "poisson", seed_of(seed, f"arrivals/{LOW}")))
         limit_ms = _limit_ms(low(), sizes)
-        drain_per_s = None if longest is None else longest().tasks.drain_rate_per_s()
+        drain_per_s = longest().tasks.drain_rate_per_s()
         if limit_ms is not None and drain_per_s is not None and CEILING * drain_per_s > low_per_s:
             search, count = Search(low_per_s, CEILING * drain_per_s), int(sizes["steps"])
             judged = partial(judge, limit_ms=limit_ms)
             yield from steps_tried(search, judged, STEP, TASKS, steps=count, step_s=sizes["step_s"], seed=seed)
-        for processes in reversed(counts_of_processes(most)):
-            worker = ANY_WORKER if processes == most else WorkerWish(processes=processes)
-            count = int(sizes["scale_tasks_per_process"]) * processes
-            yield PhasePlan(f"scale_{processes}", TASKS, Prefilled(count, many=True), worker)
+        yield from in_drawn_order(seed, (_scale(context, processes) for processes in counts_of_processes(most)))
 
     def own_measures(self, data: RunData) -> Measures:
         """Each backlog, what the search has found, and what processes add."""
@@ -190,6 +189,12 @@ class Scalability(ScenarioDefaults):
 def _given(sizes: Sizes) -> dict[int, int]:
     """The lengths of the backlogs, by rung."""
     return {rung: int(sizes[f"backlog_{rung}"]) for rung in RUNGS if sizes[f"backlog_{rung}"] > 0}
+
+
+def _scale(context: RunContext, processes: int) -> PhasePlan:
+    worker = ANY_WORKER if processes == context.processes else WorkerWish(processes=processes)
+    load = Prefilled(int(context.sizes["scale_tasks_per_process"]) * processes, many=True)
+    return PhasePlan(f"scale_{processes}", TASKS, load, worker)
 
 
 def _limit_ms(low: PhaseData, sizes: Sizes) -> float | None:

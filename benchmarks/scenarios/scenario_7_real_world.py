@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.arithmetic import ratio
+from benchmarks.plan.failures import failures_seed
 from benchmarks.plan.sizes import Sizes, require_positive, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.better import Direction
@@ -118,8 +119,6 @@ def _sizes(capacity_orders: int, paced_s: float) -> dict[str, float | int]:
         "confirm_ms": 10,
         "fail_once_share": 0.05,
         "fail_always_share": 0.01,
-        # Picked: the few orders of the quick preset hold failures of both kinds, and early, as a run waits for its retries.
-        "failures_seed": 5992,
         "attempts": 3,
         "backoff_s": 1,
     }
@@ -190,12 +189,14 @@ class RealWorld(ScenarioDefaults):
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """The two phases."""
         sizes = context.sizes
-        sound, failing = ({**sizes, "fail_once_share": 0, "fail_always_share": 0}, sizes)
+        orders = int(sizes["orders_per_s"] * sizes["paced_s"] + 1e-9)
+        once, always = float(sizes["fail_once_share"]), float(sizes["fail_always_share"])
+        failing = {**sizes, "failures_seed": failures_seed(context.seed, orders, once, always)}
+        sound = {**failing, "fail_once_share": 0, "fail_always_share": 0}
         worker = WorkerWish(warm=_warm_up(sound))
         burst = Prefilled(whole(sizes["capacity_orders"]))
         yield PhasePlan(CAPACITY, _chain(sound), burst, worker, (Ledger(burst.count), MockApiLog()))
         paced = Paced(sizes["orders_per_s"], sizes["paced_s"])
-        orders = int(sizes["orders_per_s"] * sizes["paced_s"] + 1e-9)
         devices = (Ledger(orders), MockApiLog())
         yield PhasePlan(ORDERS, _chain(failing), paced, worker, devices, failures_expected=True)
 

@@ -18,11 +18,21 @@ from benchmarks.record.starts.stops import in_hand
 from benchmarks.run.contract import Device, Look, PhasePlan
 from benchmarks.run.devices.bare_starts import BareStarts
 from benchmarks.run.devices.imports import Imports
+from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from tasks.loads import NS_PER_S, Burst, only
 
 STOP, WAITING, READY, IMPORTS = "stop", "waiting", "ready", "imports"
 BYTECODE_COLD, PAGE_CACHE_COLD = "bytecode-cold", "page-cache-cold"
+_WISHES: Mapping[str, StartWish] = {
+    WAITING: StartWish("waiting"),
+    READY: StartWish("ready"),
+    IMPORTS: StartWish("ready", profile_imports=True),
+    BYTECODE_COLD: StartWish("waiting", bytecode_cold=True),
+}
+"""The starts that are alternatives of one another."""
+_COUNTS = {WAITING: "starts", READY: "starts", IMPORTS: "import_starts", BYTECODE_COLD: "bytecode_cold_starts"}
+"""The sizes that tell how many there are of each."""
 
 STOP_NOT_GRACEFUL = FlagKind(
     "stop-not-graceful",
@@ -105,7 +115,9 @@ def _sizes(starts: int, profiled: int, cold: int, stops: int) -> dict[str, float
 
 class ColdStart(ScenarioDefaults):
     """Every phase starts a worker anew. The stops come first: their starts also bring all files into the page cache and compile
-    what was not, so that the warm starts after them are warm. These alternate between one task waiting and one sent later."""
+    what was not, so that the warm starts after them are warm. Then come rounds of one start of each kind, in an order that each
+    round draws: one task waiting, one sent later, imports logged, no compiled modules. Those that empty the page cache are last,
+    for the sake of the others."""
 
     number = 8
     name = "scenario_8_cold_start"
@@ -151,21 +163,18 @@ class ColdStart(ScenarioDefaults):
             )
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
-        """Stops, warm starts, starts whose imports are logged, cold starts."""
+        """Stops, rounds of starts, starts out of a cold page cache."""
         sizes = context.sizes
         stop_tasks = only("sleep", sizes["stop_task_s"])
         slots = context.variant.shape(context.processes, context.concurrency).slots
         stop_load, stop_after = Burst(int(sizes["stop_tasks_per_slot"]) * slots), 2 * slots
         for number in range(1, int(sizes["stops"]) + 1):
             yield PhasePlan(f"{STOP}-{number}", stop_tasks, stop_load, start=StartWish("ready", stop_after=stop_after))
-        for number in range(1, int(sizes["starts"]) + 1):
-            yield _one_task(WAITING, number, StartWish("waiting"))
-            yield _one_task(READY, number, StartWish("ready"))
-        for number in range(1, int(sizes["import_starts"]) + 1):
-            devices = (BareStarts(int(sizes["bare_starts"])), Imports())
-            yield _one_task(IMPORTS, number, StartWish("ready", profile_imports=True), *devices)
-        for number in range(1, int(sizes["bytecode_cold_starts"]) + 1):
-            yield _one_task(BYTECODE_COLD, number, StartWish("waiting", bytecode_cold=True))
+        imports = (BareStarts(int(sizes["bare_starts"])), Imports())
+        for number in range(1, int(max(sizes[name] for name in _COUNTS.values())) + 1):
+            kinds = [kind for kind, name in _COUNTS.items() if number <= sizes[name]]
+            starts = (_one_task(kind, number, _WISHES[kind], *(imports if kind == IMPORTS else ())) for kind in kinds)
+            yield from in_drawn_order(context.seed, starts)
         for number in range(1, int(sizes["page_cache_cold_starts"]) + 1):
             yield _one_task(PAGE_CACHE_COLD, number, StartWish("waiting", page_cache_cold=True))
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from benchmarks.arithmetic import difference, ratio
 from benchmarks.plan.scaling import shape_of_slots
+from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.sizes import Sizes, require_above, require_positive
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.backlog import not_started_by
@@ -18,6 +19,7 @@ from benchmarks.record.spans import due_to_end_s
 from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.unlistened_lane import UnlistenedLane
+from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
 from tasks.contract import Variant
 from tasks.loads import Mix, Paced, Prefilled, TaskClass
@@ -98,14 +100,13 @@ def _sizes(capacity_tasks: int, overload_s: float, drain_tasks: int) -> dict[str
         "drain_tasks": drain_tasks,
         "lanes": 10,
         "unlistened_tasks": 20,
-        "lanes_seed": 1,
     }
 
 
 class MultiQueue(ScenarioDefaults):
     """Four phases. A worker of many lanes, three of which get tasks that sleep: ``capacity`` (prefilled) and ``overload`` (an
-    open loop at more than that); then empty tasks in all of them: ``many_lanes``. A worker of ``one_lane``, with empty tasks in
-    it, and beside it a lane with tasks that the worker must not touch."""
+    open loop at more than that). Then two drains in an order that the run draws: empty tasks in all lanes (``many_lanes``), and
+    a worker of ``one_lane``, with empty tasks in it, and beside it a lane with tasks that the worker must not touch."""
 
     number = 9
     name = "scenario_9_multi_queue"
@@ -151,9 +152,9 @@ class MultiQueue(ScenarioDefaults):
         return variant.lacks.get("priorities")
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
-        """The four phases: three with a worker of many lanes, then one with a worker of one."""
+        """The overload at a rate relative to the capacity, then the drains of many lanes and of one."""
         sizes = context.sizes
-        slots, seed = int(sizes["lane_slots"]), int(sizes["lanes_seed"])
+        slots, seed = int(sizes["lane_slots"]), seed_of(context.seed, "lanes")
         task_s = sizes["task_ms"] / 1000
         lanes = _lanes(int(sizes["lanes"]))
         shape = shape_of_slots(context.variant, slots, context.processes, most_processes=slots)
@@ -162,12 +163,13 @@ class MultiQueue(ScenarioDefaults):
         tasks = Mix(tuple(classes), seed)
         capacity = yield PhasePlan(CAPACITY, tasks, Prefilled(int(sizes["capacity_tasks"])), many)
         capacity_per_s = capacity().tasks.drain_rate_per_s() or slots / task_s
-        load = Paced(sizes["overload_ratio"] * capacity_per_s, sizes["overload_s"], "poisson", seed)
+        load = Paced(sizes["overload_ratio"] * capacity_per_s, sizes["overload_s"], "poisson", seed_of(context.seed, "arrivals"))
         yield PhasePlan(OVERLOAD, tasks, load, many)
         drain = Prefilled(int(sizes["drain_tasks"]))
-        yield PhasePlan(MANY_LANES, _noops(lanes, seed), drain, many)
         aside = UnlistenedLane(context.variant.name, UNLISTENED, int(sizes["unlistened_tasks"]))
-        yield PhasePlan(ONE_LANE, _noops(lanes[:1], seed), drain, replace(many, lanes=lanes[:1]), (aside,))
+        all_lanes = PhasePlan(MANY_LANES, _noops(lanes, seed), drain, many)
+        one_lane = PhasePlan(ONE_LANE, _noops(lanes[:1], seed), drain, replace(many, lanes=lanes[:1]), (aside,))
+        yield from in_drawn_order(context.seed, (all_lanes, one_lane))
 
     def own_measures(self, data: RunData) -> Measures:
         """The overload and each of its lanes, what went astray, and what a lane costs."""

@@ -15,7 +15,8 @@ GET /metrics        the same for Prometheus, since the start of the process, wit
 GET /health         200 once it serves
 =================== =========================================================================================================
 
-Latency and error of a request are pure functions of the seed and the request's id: the same id is treated alike in every run
-and for every framework. An answer is never given before its time; it is up to about a millisecond late, the granularity of the
-event loop's timers, and the log tells the latency as it was. A request is in the log before its answer is sent.
+Latency and error of a request are pure functions of the seed and the request's id (or the last parts of it, ``id_parts``): the
+same id is treated alike in every run and for every framework. An answer is never given before its time; it is up to about a
+millisecond late, the granularity of the event loop's timers, and the log tells the latency as it was. A request is in the log
+before its answer is sent.
 """

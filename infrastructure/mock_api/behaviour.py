@@ -10,6 +10,7 @@ error_rate   0 or 1   share of the ids that fail; 1 where only ``fail`` is given
 fail         always   ``always``: these ids fail at every request; ``once``: at their first request only
 status       503      status of a failure, 400 to 599
 seed         (set up) 0 to 2**64 - 1
+id_parts     0        what is drawn follows from so many of the id's last parts (between hyphens); 0: from the whole id
 ============ ======== ===================================================================================================
 """
 
@@ -34,6 +35,7 @@ class Behaviour:
     error_rate: float = 0.0
     fail: str = "always"
     status: int = 503
+    id_parts: int = 0
 
     @property
     def depends_on_id(self) -> bool:
@@ -81,6 +83,7 @@ PARAMETERS: Mapping[str, Callable[[str], float | int | str]] = {
     "error_rate": _number(0, 1),
     "fail": _choice("once", "always"),
     "status": _integer(400, 599),
+    "id_parts": _integer(0, 16),
 }
 assert PARAMETERS.keys() == {f.name for f in fields(Behaviour)}
 
@@ -113,6 +116,10 @@ def uniforms(seed: int, request_id: bytes) -> tuple[float, float]:
     return ((first >> 11) + 0.5) * _UNIT, ((second >> 11) + 0.5) * _UNIT
 
 
+def _drawn(behaviour: Behaviour, request_id: bytes) -> tuple[float, float]:
+    return uniforms(behaviour.seed, b"-".join(request_id.split(b"-")[-behaviour.id_parts :]))
+
+
 def latency_ms(behaviour: Behaviour, request_id: bytes) -> float:
     """The latency that this request is to have.
 
@@ -122,10 +129,10 @@ def latency_ms(behaviour: Behaviour, request_id: bytes) -> float:
     """
     if behaviour.distribution == "fixed":
         return behaviour.ms
-    z = _NORMAL.inv_cdf(uniforms(behaviour.seed, request_id)[0])
+    z = _NORMAL.inv_cdf(_drawn(behaviour, request_id)[0])
     return behaviour.ms * math.exp(behaviour.sigma * z - behaviour.sigma**2 / 2)
 
 
 def is_failing(behaviour: Behaviour, request_id: bytes) -> bool:
     """Whether this id is among those that fail (``fail`` says how often)."""
-    return behaviour.error_rate > 0 and uniforms(behaviour.seed, request_id)[1] < behaviour.error_rate
+    return behaviour.error_rate > 0 and _drawn(behaviour, request_id)[1] < behaviour.error_rate

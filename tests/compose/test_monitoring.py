@@ -39,7 +39,6 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
 DASHBOARDS = sorted((CHECKOUT / "infrastructure/grafana/dashboards").glob("*.json"))
 VARIANTS = ("floor", "celery-threads", "asynctasq-async")
 PUBLISHED = ("REDIS_PORT", "MOCK_API_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
-PACED = 3
 RATE_PER_S, PACED_S = 100, 30
 SCRAPE_S = 5.0
 STEP_S = 5.0
@@ -223,7 +222,8 @@ def paced_window(measured: Measured, variant: str) -> tuple[float, pd.DataFrame]
     """A moment near the end of the paced phase, and the tasks that ended within the window before it."""
     run = measured.run_of(variant)
     tasks = run.tasks()
-    tasks = tasks[tasks.phase == PACED]
+    (paced,) = [record["number"] for record in run.record["phases"] if record["name"] == "paced"]
+    tasks = tasks[tasks.phase == paced]
     end_ns = float(tasks.finished_ns.max()) - SCRAPE_S / 2 * 1e9
     begin_ns = end_ns - float(RATE_WINDOW[:-1]) * 1e9
     return wall_s(end_ns), tasks[(tasks.finished_ns > begin_ns) & (tasks.finished_ns <= end_ns)]

@@ -54,6 +54,13 @@ def stored(results: ResultSet, variant: str) -> StoredRun:
     return run
 
 
+def number_of(run: StoredRun, phase: str) -> int:
+    """The number of a phase, which depends on the order that the run has drawn."""
+    (number,) = [record["number"] for record in run.record["phases"] if record["name"] == phase]
+    assert isinstance(number, int)
+    return number
+
+
 def require_valid(results: ResultSet, but: Collection[str] = ()) -> Mapping[str, RunResult]:
     """All rows by variant; each must be valid, or the first reason why it is not fails the test. Flags :data:`OF_THE_MACHINE` and
     those of ``but`` do not count."""

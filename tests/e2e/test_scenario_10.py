@@ -15,7 +15,7 @@ from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.transport import NodeError
 from tasks.events import Kind, Streamed
 from tests.e2e.agent_support import until
-from tests.e2e.scenario_support import require_valid, run_scenario, stored
+from tests.e2e.scenario_support import number_of, require_valid, run_scenario, stored
 
 SIZES = {"tasks": 60, "paced_s": 0.3, "slow_delay_ms": 4, "settle_s": 5}
 EVENTS_OF_A_TASK = {"floor": 2, "celery-prefork": 3, "asynctasq-async": 2}
@@ -49,9 +49,10 @@ def test_every_event_owed_arrives_and_is_paid_for(local_lab: LocalLab, tmp_path:
         # The last event of a slow subscriber comes after it has slept over all the others.
         assert measure(row, "on_slow_delivery_p99_ms") > 0.8 * (2 * tasks * SIZES["slow_delay_ms"] - 500)
         assert measure(row, "on_5_redis_bytes_per_task") > measure(row, "on_1_redis_bytes_per_task")
-        receipts = stored(results, variant).reading("receipts")
-        in_first = receipts[(receipts.phase == 3) & (receipts.what != Streamed.NOTHING)]
-        assert sorted(in_first.sequence) == sorted([*range(int(tasks))] * 2)
+        run = stored(results, variant)
+        receipts = run.reading("receipts")
+        of_one = receipts[(receipts.phase == number_of(run, "on_1")) & (receipts.what != Streamed.NOTHING)]
+        assert sorted(of_one.sequence) == sorted([*range(int(tasks))] * 2)
 
 
 Producer = Callable[[str], NodeClient]

@@ -154,7 +154,8 @@ def worker(**changes: object) -> WorkerRecord:
 
 def context(sizes: Mapping[str, float | int] | None = None, **changes: object) -> RunContext:
     """Of a run of ``some-variant`` on two cores."""
-    made = RunContext(sizes or {}, Variant("some-variant", "main-thread", "made up"), processes=2, concurrency=1, cores=2)
+    variant = Variant("some-variant", "main-thread", "made up")
+    made = RunContext(sizes or {}, variant, processes=2, concurrency=1, cores=2, seed=1)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 

@@ -41,7 +41,7 @@ def _begin(run: RunInProgress) -> RunContext:
     description = run.producer.describe()
     variant = next(Variant(**v) for v in description["variants"] if v["name"] == spec.variant)
     cores = len(os.sched_getaffinity(0))
-    return RunContext(spec.sizes, variant, spec.processes, spec.concurrency, cores, spec.facts)
+    return RunContext(spec.sizes, variant, spec.processes, spec.concurrency, cores, spec.seed, spec.facts)
 
 
 def _go_through_phases(run: RunInProgress, context: RunContext) -> None:

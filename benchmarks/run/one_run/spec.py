@@ -28,6 +28,8 @@ class RunSpec:
     framework: str
     run: int
     repetition: int
+    seed: int
+    """Of all that it draws (:func:`benchmarks.plan.seeds.seed_of_run`)."""
     processes: int
     concurrency: int
     track: Track

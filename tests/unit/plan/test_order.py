@@ -1,10 +1,12 @@
-"""In which order runs are made."""
+"""In which order runs are made, and phases that are alternatives of one another."""
+
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.plan.order import order_of_round
+from benchmarks.plan.order import order_of_alternatives, order_of_round
 from benchmarks.plan.suite_plan import Entry
 
 ENTRIES = tuple(Entry(name, name) for name in "abcdef")
@@ -38,3 +40,21 @@ def test_every_entry_comes_first_and_last_in_some_round() -> None:
     rounds = [order_of_round(ENTRIES, 1, "scenario", repetition) for repetition in range(1, 101)]
     for position in (0, -1):
         assert {order[position] for order in rounds} == set(ENTRIES)
+
+
+@given(names=st.lists(st.text(max_size=8), unique=True), left_out=st.sets(st.integers(0, 10)), run_seed=st.integers(0, 2**48))
+def test_what_there_is_besides_does_not_change_the_order_of_two_alternatives(
+    names: list[str], left_out: set[int], run_seed: int
+) -> None:
+    order = order_of_alternatives(names, run_seed)
+    assert sorted(order) == sorted(names)
+    some = [name for place, name in enumerate(names) if place not in left_out]
+    assert order_of_alternatives(reversed(some), run_seed) == [name for name in order if name in some]
+
+
+def test_every_alternative_has_every_place_about_as_often() -> None:
+    orders = [order_of_alternatives(("off", "on_0", "on_1", "on_5"), run_seed) for run_seed in range(2_000)]
+    for place in range(4):
+        counts = Counter(order[place] for order in orders)
+        assert len(counts) == 4
+        assert all(count == pytest.approx(500, abs=100) for count in counts.values())

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks.plan.sizes import is_seed, require_above, require_at_least, require_positive, whole
+from benchmarks.plan.sizes import require_above, require_at_least, require_positive, whole
 
 
 def test_a_size_that_makes_no_sense_is_named() -> None:
@@ -24,7 +24,3 @@ def test_a_size_that_makes_no_sense_is_named() -> None:
 
 def test_a_count_is_at_least_one() -> None:
     assert [whole(size) for size in (0, 0.5, 1, 7.9)] == [1, 1, 1, 7]
-
-
-def test_seeds_are_known_by_their_names() -> None:
-    assert [is_seed(name) for name in ("seed", "mix_seed", "seeds", "tasks")] == [True, True, False, False]

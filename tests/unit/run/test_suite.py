@@ -30,7 +30,7 @@ from tests.unit.results.test_result_set import gathered
 # ---- what is kept of a run
 
 
-SPEC = RunSpec(SCENARIO, PLAN.sizes_of(SCENARIO), {}, "some-fast", "some", 1, 1, 1, 2, "normalised", 0.5, 30.0)
+SPEC = RunSpec(SCENARIO, PLAN.sizes_of(SCENARIO), {}, "some-fast", "some", 1, 1, 1, 1, 2, "normalised", 0.5, 30.0)
 
 
 def recorded(failure: str | None = None, **changes: Any) -> RecordedRun:

@@ -16,7 +16,7 @@ from tasks.contract import Variant
 from tasks.loads import Prefilled, only
 from tests.unit.made_up import context, good_run
 
-SIZES = {"tasks": 10, "seed": 0, "mix_seed": -1}
+SIZES = {"tasks": 10, "slots": 2}
 
 
 class Tiny(ScenarioDefaults):
@@ -86,12 +86,12 @@ def test_better_is_what_holds_for_the_shared_ones_and_its_own_word() -> None:
     )
 
 
-def test_every_size_but_seeds_must_be_above_zero() -> None:
+def test_every_size_must_be_above_zero() -> None:
     Tiny().check(SIZES)
     with pytest.raises(ValueError, match="size tasks of scenario_99_tiny must be positive, not 0"):
         Tiny().check({**SIZES, "tasks": 0})
     with pytest.raises(KeyError, match="tasks"):
-        Tiny().check({"seed": 1})
+        Tiny().check({"slots": 1})
 
 
 def test_measures_come_in_the_order_of_the_columns_with_none_for_what_was_not_measured() -> None:

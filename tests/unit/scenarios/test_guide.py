@@ -17,7 +17,7 @@ from benchmarks.record.run_data import RunData
 from benchmarks.results.chart_data import ChartData
 from benchmarks.run.contract import Scenario
 from benchmarks.scenarios import all_scenarios
-from tasks.loads import Paced
+from tasks.loads import Paced, only
 from tests.support import CHECKOUT
 from tests.unit.made_up import MS, context, executed, good_run, phase_data
 
@@ -54,7 +54,7 @@ def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scenar
 def run_of(scenario: Scenario) -> RunData:
     """Tasks that are told to sleep about 50 ms, and sleep 100."""
     rows = [row for i in range(20) for row in executed(i, i * 50 * MS, service_ns=100 * MS)]
-    naps = phase_data(1, "naps", Paced(20, 1), rows, 20)
+    naps = phase_data(1, "naps", Paced(20, 1), rows, 20, tasks=only("nap", {"ms": 50, "seed": 1}))
     read = {"redis_clients": pd.DataFrame({"clients": [7]})}
     phases = {"naps": type(naps)(naps.record, naps.tasks, naps.account, read)}
     made = good_run()

@@ -122,12 +122,12 @@ def capacity_of(each_ns: int) -> PhaseData:
 
 
 def test_phases_follow_the_sizes() -> None:
-    capacity, bulk, paced, half = plans(capacity_of(MS))
-    assert (capacity.name, capacity.load) == ("capacity", Prefilled(2000))
-    assert (bulk.name, bulk.load) == ("bulk", Prefilled(500, many=True))
-    assert (paced.name, paced.load) == ("paced", Paced(100, 2.5))
-    assert half.name == "half"
-    assert plans(capacity_of(MS), tasks=1)[1].load == Prefilled(1, many=True)
+    loads = {plan.name: plan.load for plan in plans(capacity_of(MS))}
+    assert loads.keys() == {"capacity", "bulk", "paced", "half"}
+    assert loads["capacity"] == Prefilled(2000)
+    assert loads["bulk"] == Prefilled(500, many=True)
+    assert loads["paced"] == Paced(100, 2.5)
+    assert Prefilled(1, many=True) in [plan.load for plan in plans(capacity_of(MS), tasks=1)]
 
 
 @pytest.mark.parametrize("name", ["tasks", "rate_per_s", "paced_s", "half_s"])
@@ -139,15 +139,15 @@ def test_a_size_that_makes_no_sense_is_named(name: str) -> None:
 
 def half_load(capacity: PhaseData) -> Paced:
     """The load at half of this capacity."""
-    load = plans(capacity)[3].load
+    (load,) = (plan.load for plan in plans(capacity) if plan.name == "half")
     assert isinstance(load, Paced)
     return load
 
 
-def test_half_of_the_capacity_is_offered_with_seeded_random_arrivals() -> None:
+def test_half_of_the_capacity_is_offered_with_random_arrivals() -> None:
     load = half_load(capacity_of(MS))
     assert load.rate_per_s == pytest.approx(500)
-    assert (load.duration_s, load.arrivals, load.seed) == (2.5, "poisson", 1)
+    assert (load.duration_s, load.arrivals) == (2.5, "poisson")
 
 
 def test_the_producer_caps_the_rate() -> None:

@@ -247,13 +247,13 @@ def test_what_took_too_long_is_noted_and_a_complete_run_has_no_flag() -> None:
 
 def test_quick_gives_every_serializer_a_reading_and_the_default_one_a_worker() -> None:
     asked = plans(BY_VALUE, dict(QUICK), messages_of(*BY_VALUE.serializers))
-    assert [plan.name for plan in asked] == [
-        "stale_json",
-        "paced_json",
-        "paced_large_json",
-        *(f"filled_json_{kind}_{size}" for kind in ("nested", "text", "bytes") for size in ("1kb", "100kb")),
-        "stale_pickle",
-    ]
+    assert asked[0].name == "stale_json"
+    assert sorted(plan.name for plan in asked[1:]) == sorted(
+        [
+            *("paced_json", "paced_large_json", "stale_pickle"),
+            *(f"filled_json_{kind}_{size}" for kind in ("nested", "text", "bytes") for size in ("1kb", "100kb")),
+        ]
+    )
     _, device = asked[0].devices
     assert isinstance(device, Messages)
     assert {m.serializer for m in device.messages} == set(BY_VALUE.serializers)
@@ -276,13 +276,10 @@ def test_a_slow_serializer_is_left_out_where_it_takes_too_long() -> None:
     asked = plans(BY_VALUE, THOROUGH, messages_of(*BY_VALUE.serializers, slow=("yaml",)))
     names = [plan.name for plan in asked]
     assert [name for name in names if "yaml" in name] == []
-    assert [name for name in names if "pickle" in name] == [
-        "stale_pickle",
-        "paced_pickle",
-        "paced_large_pickle",
-        "filled_pickle_nested_1kb",
-        "filled_pickle_nested_100kb",
-    ]
+    pickled = [name for name in names if "pickle" in name]
+    assert pickled[0] == "stale_pickle"
+    assert set(pickled[1:3]) == {"paced_pickle", "paced_large_pickle"}
+    assert set(pickled[3:]) == {"filled_pickle_nested_1kb", "filled_pickle_nested_100kb"}
 
 
 def test_a_paced_phase_leaves_the_slowest_message_alone_and_has_so_many_of_each() -> None:

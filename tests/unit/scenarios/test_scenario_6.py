@@ -182,9 +182,10 @@ def _go_through(capacity_per_s: float, processes: int = 2) -> list[PhasePlan]:
 
 def test_the_search_ends_next_to_the_capacity() -> None:
     plans = _go_through(700)
-    assert [plan.name for plan in plans] == [
-        *("backlog_1", "backlog_2", "low", "step_1", "step_2", "step_3", "step_4", "scale_2", "scale_1"),
-    ]
+    names = [plan.name for plan in plans]
+    assert set(names[:2]) == {"backlog_1", "backlog_2"}
+    assert names[2:-2] == ["low", "step_1", "step_2", "step_3", "step_4"]
+    assert set(names[-2:]) == {"scale_1", "scale_2"}
     steps = [plan for plan in plans if plan.name.startswith("step")]
     rates = [plan.load.rate_per_s for plan in steps if isinstance(plan.load, Paced)]
     assert max(rate for rate in rates if rate <= 700) == pytest.approx(700, abs=CEILING * 1000 / 2**4)
@@ -193,22 +194,24 @@ def test_the_search_ends_next_to_the_capacity() -> None:
     assert len({plan.load.seed for plan in steps if isinstance(plan.load, Paced)}) == len(steps)
 
 
-def test_the_worker_that_was_asked_for_is_kept_until_another_is_needed() -> None:
-    wishes = [plan.worker for plan in _go_through(700, processes=6)]
-    assert wishes == [ANY_WORKER] * 8 + [WorkerWish(processes=n) for n in (4, 2, 1)]
+def test_the_worker_that_was_asked_for_does_all_but_the_drains_of_fewer_processes() -> None:
+    wishes = {plan.name: plan.worker for plan in _go_through(700, processes=6)}
+    fewer = {f"scale_{n}": WorkerWish(processes=n) for n in (1, 2, 4)}
+    assert {name: wish for name, wish in wishes.items() if wish != ANY_WORKER} == fewer
+    assert "scale_6" in wishes
 
 
 def test_nothing_drained_leaves_the_search_out() -> None:
     phases = SCENARIO.phases(context(QUICK))
-    next(phases)
-    names = []
+    names = [next(phases).name]
     empty = phase_data(1, "low", Paced(50, 1), [], 0)
     while True:
         try:
             names.append(phases.send(lambda: empty).name)
         except StopIteration:
             break
-    assert names == ["backlog_2", "low", "scale_2", "scale_1"]
+    assert set(names) == {"backlog_1", "backlog_2", "low", "scale_1", "scale_2"}
+    assert names.index("low") == 2
 
 
 @pytest.mark.parametrize("changes", [{"backlog_1": 0}, {"backlog_1": 3_000}, {"backlog_2": 0, "backlog_3": 5}, {"steps": 0}])

@@ -84,7 +84,7 @@ def whole_run() -> RunData:
 
 
 def context(**sizes: float) -> RunContext:
-    return RunContext({**QUICK, **sizes}, good_run().context.variant, 2, 2, 2)
+    return RunContext({**QUICK, **sizes}, good_run().context.variant, 2, 1, 2, 1)
 
 
 def test_it_meets_the_protocol_and_is_found_by_its_file() -> None:
@@ -201,13 +201,16 @@ def test_a_run_that_ended_early_gives_what_it_has() -> None:
 
 def test_phases_follow_the_sizes() -> None:
     plans = list(SCENARIO.phases(context(starts=2, stops=1, import_starts=1, bytecode_cold_starts=1, page_cache_cold_starts=0)))
-    assert [plan.name for plan in plans] == [
-        *("stop-1", "waiting-1", "ready-1", "waiting-2", "ready-2", "imports-1", "bytecode-cold-1")
-    ]
+    names = [plan.name for plan in plans]
+    assert names[0] == "stop-1"
+    assert set(names[1:5]) == {"waiting-1", "ready-1", "imports-1", "bytecode-cold-1"}
+    assert set(names[5:]) == {"waiting-2", "ready-2"}
     assert all(plan.start is not None for plan in plans)
     assert (plans[0].load, plans[0].start) == (Burst(16), StartWish("ready", stop_after=4))
     assert {plan.load for plan in plans[1:]} == {Burst(1)}
-    assert [device.name for device in plans[5].devices] == ["bare_starts", "imports"]
+    assert {plan.name: [device.name for device in plan.devices] for plan in plans if plan.devices} == {
+        "imports-1": ["bare_starts", "imports"]
+    }
 
 
 @pytest.mark.parametrize(

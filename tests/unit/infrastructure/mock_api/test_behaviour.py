@@ -31,6 +31,17 @@ def test_another_seed_gives_other_numbers() -> None:
     assert uniforms(1, b"a") != uniforms(2, b"a")
 
 
+@given(run=st.integers(0, 999), parts=st.integers(1, 3))
+def test_only_the_last_parts_of_an_id_decide_where_so_many_are_asked_for(run: int, parts: int) -> None:
+    behaviour = Behaviour(ms=100, seed=3, distribution="lognormal", error_rate=0.5, id_parts=parts)
+    first, again = f"1-2-17-{parts}".encode(), f"{run}-2-17-{parts}".encode()
+    assert latency_ms(behaviour, first) == latency_ms(behaviour, again)
+    assert is_failing(behaviour, first) == is_failing(behaviour, again)
+    assert latency_ms(behaviour, first) != latency_ms(behaviour, f"1-2-17-{parts + 1}".encode())
+    whole = Behaviour(ms=100, seed=3, distribution="lognormal")
+    assert (latency_ms(whole, first) == latency_ms(whole, again)) == (run == 1)
+
+
 def test_a_fixed_latency_is_the_mean_for_every_id() -> None:
     behaviour = Behaviour(ms=100, seed=0)
     assert {latency_ms(behaviour, request_id) for request_id in IDS[:100]} == {100}
