@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from benchmarks.arithmetic import carried
+
 CONFIDENCE = 0.95
 RESAMPLES = 9999
 VALUES_AT_ONCE = 4_000_000
@@ -161,10 +163,10 @@ def percentile(values: Sequence[float], share: float) -> Percentile | None:
     """The value that ``share`` of all lie below, interpolated, and its interval from order statistics (SciPy's
     ``quantile_test``; Conover, "Practical Nonparametric Statistics", 1999), which holds for any distribution.
 
-    None with fewer than ``1 / (1 - share)`` values (20 for 0.95, 100 for 0.99), where it would be little but the greatest value.
-    The interval needs more: its upper end is a value above the percentile, which takes about 72 values for 0.95, 367 for 0.99.
+    None with fewer values than carry it (:func:`benchmarks.arithmetic.carried`: 20 for 0.95, 100 for 0.99). The
+    interval needs more: its upper end is a value above the percentile, which takes about 72 values for 0.95, 367 for 0.99.
     """
-    if len(values) < round(1 / (1 - share)):
+    if not carried(len(values), share):
         return None
     data = np.asarray(values, np.float64)
     bounds = stats.quantile_test(data, q=float(np.median(data)), p=share).confidence_interval(CONFIDENCE)

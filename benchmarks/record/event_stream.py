@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmarks.record.percentiles import NS_PER_US
+from benchmarks.record.percentiles import NS_PER_US, TAIL, quantile
 from benchmarks.record.run_data import PhaseData
 from benchmarks.record.task_table import MISSING, Ints, TaskTable
 from tasks.events import Streamed
@@ -81,8 +81,8 @@ class Emission:
 
     events: int
     calls: int
-    p50_us: float
-    p99_us: float
+    p50_us: float | None
+    p99_us: float | None
 
     @classmethod
     def of(cls, phase: PhaseData) -> "Emission | None":
@@ -90,5 +90,5 @@ class Emission:
         frame = phase.readings.get(EMISSIONS)
         if frame is None or frame.empty:
             return None
-        p50, p99 = (float(p) for p in np.percentile(frame.took_ns.to_numpy(), (50, 99)) / NS_PER_US)
-        return cls(int(frame.events.sum()), len(frame), p50, p99)
+        took_us = frame.took_ns.to_numpy() / NS_PER_US
+        return cls(int(frame.events.sum()), len(frame), quantile(took_us, 0.5), quantile(took_us, TAIL))

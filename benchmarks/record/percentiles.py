@@ -4,11 +4,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from benchmarks.arithmetic import carried
 from benchmarks.record.task_table import Ints
 
+Floats = npt.NDArray[np.float64]
 NS_PER_US, NS_PER_MS, US_PER_MS = 1_000, 1_000_000, 1_000
-_PERCENTILES = (50, 95, 99, 99.9)
+_SHARES = (0.5, 0.95, 0.99, 0.999)
+TAIL = 0.99
+"""The quantile that service levels are about."""
 FIGURE_WORDS: Mapping[str, str] = {
     "mean": "mean",
     "p50": "median",
@@ -22,8 +27,9 @@ FIGURE_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LatencySummary:
-    """Percentiles, greatest and mean of ``count`` latencies, in milliseconds; all None where there was nothing to measure, which
-    is not the same as 0."""
+    """Percentiles, greatest and mean of ``count`` latencies, in milliseconds. A percentile is None where there are too few to
+    carry it (:func:`benchmarks.arithmetic.carried`), and all are None where there was nothing to measure, which is not the same
+    as 0."""
 
     count: int
     p50_ms: float | None
@@ -39,7 +45,7 @@ def summarise(latencies_ns: Ints) -> LatencySummary:
     Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50, 1996)."""
     if len(latencies_ns) == 0:
         return LatencySummary(0, None, None, None, None, None, None)
-    p50, p95, p99, p99_9 = (float(p) for p in np.percentile(latencies_ns, _PERCENTILES) / NS_PER_MS)
+    p50, p95, p99, p99_9 = (None if p is None else p / NS_PER_MS for p in (quantile(latencies_ns, share) for share in _SHARES))
     return LatencySummary(
         count=len(latencies_ns),
         p50_ms=p50,
@@ -49,6 +55,20 @@ def summarise(latencies_ns: Ints) -> LatencySummary:
         max_ms=float(latencies_ns.max()) / NS_PER_MS,
         mean_ms=float(latencies_ns.mean()) / NS_PER_MS,
     )
+
+
+def quantile(values: Ints | Floats, share: float) -> float | None:
+    """The value that ``share`` of all lie below, in their unit; None where there are too few to carry it."""
+    return float(np.quantile(values, share)) if carried(len(values), share) else None
+
+
+def tail_ms(latencies_ns: Ints) -> float | None:
+    """What a service level judges: the 99th percentile of latencies in nanoseconds, and of too few to carry it the greatest, for
+    then not one of them may be late. None where there was nothing to measure."""
+    if len(latencies_ns) == 0:
+        return None
+    found = quantile(latencies_ns, TAIL)
+    return (float(latencies_ns.max()) if found is None else found) / NS_PER_MS
 
 
 def figures(name: str, latencies_ns: Ints, chosen: Collection[str]) -> dict[str, float | int | None]:

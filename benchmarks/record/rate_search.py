@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from benchmarks.record.backlog import mean_depth
-from benchmarks.record.percentiles import summarise
+from benchmarks.record.percentiles import summarise, tail_ms
 from benchmarks.record.rules.rates import missed_rate
 from benchmarks.record.run_data import PhaseData
 from tasks.loads import NS_PER_S, Paced
@@ -68,7 +68,7 @@ class Verdict(enum.StrEnum):
 
     HELD = "held"
     LATE = "late"
-    """Its p99 was above the limit, or not all tasks ended."""
+    """Its p99 (of too few tasks to carry one: the greatest) was above the limit, or not all tasks ended."""
     GROWING = "growing"
     """Its p99 was within the limit, but the queue grew."""
     NOT_OFFERED = "not_offered"
@@ -101,20 +101,21 @@ def judge(phase: PhaseData, limit_ms: float) -> Step:
     load = phase.record.load
     if not isinstance(load, Paced):
         raise TypeError(f"a step of the search is a paced load, not {load}")
-    p99_ms, growth = summarise(phase.tasks.end_to_end_ns()).p99_ms, _growth(phase, load)
+    latencies_ns, growth = phase.tasks.end_to_end_ns(), _growth(phase, load)
+    level_ms = tail_ms(latencies_ns)
     due = load.rate_per_s * load.duration_s / 2
     allowed = GROWTH_SHARE * due + GROWTH_DEVIATIONS * math.sqrt(due) + phase.record.worker.slots
     missed = missed_rate(phase)
     if missed is not None:
         verdict = Verdict.NOT_OFFERED
-    elif p99_ms is None or p99_ms > limit_ms or phase.account.ended < phase.account.attempted:
+    elif level_ms is None or level_ms > limit_ms or phase.account.ended < phase.account.attempted:
         verdict = Verdict.LATE
     elif growth > allowed:
         verdict = Verdict.GROWING
     else:
         verdict = Verdict.HELD
     offered_per_s = load.rate_per_s if missed is None else missed[1]
-    return Step(load.rate_per_s, offered_per_s, load.duration_s, phase, p99_ms, growth, verdict)
+    return Step(load.rate_per_s, offered_per_s, load.duration_s, phase, summarise(latencies_ns).p99_ms, growth, verdict)
 
 
 def _growth(phase: PhaseData, load: Paced) -> float:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.arithmetic import carried
 from benchmarks.chart import Floats
-from benchmarks.record.percentiles import NS_PER_MS
+from benchmarks.record.percentiles import NS_PER_MS, TAIL, quantile
 from benchmarks.record.resources import BYTES_PER_MB
 from benchmarks.record.task_table import MISSING
 from benchmarks.results.documents import ResultSetError
@@ -34,13 +35,12 @@ LEVELS: Floats = np.concatenate([np.linspace(0, 0.5, 26), 1 - np.logspace(-0.35,
 
 _COLUMNS = ("phase", "due_ns", "sent_ns", "started_ns", "finished_ns", "outcome")
 _SAMPLE_COLUMNS = ("at_ns", "pss_bytes", "cpu_s")
-_RAMP_P99 = 0.99
 
 
 @dataclass(frozen=True, slots=True)
 class RampCurve:
     """A ramp in bins of equal duration: tasks due a second, tasks ended a second, and the 99th percentile of the end to end
-    latency (ms; NaN where no task of the bin ended)."""
+    latency (ms; NaN where too few tasks of the bin ended to carry it)."""
 
     offered_per_s: Floats
     ended_per_s: Floats
@@ -204,20 +204,17 @@ class _PhaseReader:
         edges_ns = np.linspace(due_ns.min(), due_ns.max(), RAMP_BINS + 1)
         width_s = (edges_ns[1] - edges_ns[0]) / NS_PER_S
         bins = np.clip(np.searchsorted(edges_ns, due_ns, side="right") - 1, 0, RAMP_BINS - 1)
-        p99_ms = [np.quantile(latencies_ms[bins == i], _RAMP_P99) if (bins == i).any() else np.nan for i in range(RAMP_BINS)]
+        p99_ms = [quantile(latencies_ms[bins == i], TAIL) for i in range(RAMP_BINS)]
         return RampCurve(
             offered_per_s=np.bincount(bins, minlength=RAMP_BINS) / width_s,
             ended_per_s=np.histogram(finished_ns, edges_ns)[0] / width_s,
-            p99_ms=np.array(p99_ms),
+            p99_ms=np.array(p99_ms, np.float64),
         )
 
 
 def _levels_ms(latencies_ns: _Ints) -> Floats:
-    """Interpolated linearly as :func:`benchmarks.record.percentiles.summarise` does. With n tasks, nothing is said beyond
-    1 - 1/n."""
-    if len(latencies_ns) == 0:
-        return np.full(len(LEVELS), np.nan)
-    supported = 1 - 1 / len(latencies_ns) >= LEVELS
+    """Interpolated linearly as :func:`benchmarks.record.percentiles.summarise` does, as far as the number of tasks carries it."""
+    supported = np.array([carried(len(latencies_ns), level) for level in LEVELS])
     values: Floats = np.full(len(LEVELS), np.nan)
     if supported.any():
         values[supported] = np.quantile(latencies_ns, LEVELS[supported], overwrite_input=True) / NS_PER_MS

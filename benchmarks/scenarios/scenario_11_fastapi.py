@@ -106,7 +106,7 @@ _COLUMNS: Mapping[str, str] = {
     "background_task_p50_ms": "median time from the intended send time to the finish of a background task, calm",
     "background_task_p99_ms": "99th percentile of the same",
     "first_dispatch_ms": "time to answer the first request of all after the start, to dispatch: whatever connects lazily, does",
-    "service_limit_ms": "the service level: the p99 of a request, from its intended send time, is within this",
+    "service_limit_ms": "the service level: the p99 of requests (of under 100 the greatest), from their due time, is within this",
     **{name: words for endpoint in SEARCHED for name, words in limit_columns(endpoint).items()},
     "dispatch_service_level_ratio": "dispatch_service_level_per_s over nothing_service_level_per_s",
     **APPLICATION_COLUMNS,

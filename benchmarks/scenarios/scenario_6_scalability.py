@@ -11,7 +11,7 @@ from benchmarks.plan.sizes import Sizes, require_positive
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.backlog import highest_depth, mean_depth
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.percentiles import summarise
+from benchmarks.record.percentiles import summarise, tail_ms
 from benchmarks.record.rate_search import Search, Step, Verdict, capacity_of, judge
 from benchmarks.record.resources import BYTES_PER_MB, cpu_per_1000, phase_memory_mb, redis_cost, redis_queue_bytes
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
@@ -61,7 +61,7 @@ _COLUMNS: Mapping[str, str] = {
     "capacity_per_s": "highest rate offered, tasks/s, that held: p99 end to end within capacity_limit_ms, and no growing queue",
     "capacity_share_of_control": "capacity_per_s over the control's in the same round",
     "capacity_share_of_drain": "capacity_per_s over the drain rate of the longest backlog",
-    "capacity_limit_ms": "the service level: p99 at the low rate plus size limit_ms",
+    "capacity_limit_ms": "the service level: p99 at the low rate (of fewer than 100 tasks the greatest) plus size limit_ms",
     "capacity_p50_ms": "median end to end latency at capacity_per_s, ms",
     "capacity_p99_ms": "99th percentile of the same, ms",
     "capacity_depth_mean_tasks": "tasks in hand (sent and not ended) at capacity_per_s, mean over the step",
@@ -198,8 +198,8 @@ def _scale(context: RunContext, processes: int) -> PhasePlan:
 
 
 def _limit_ms(low: PhaseData, sizes: Sizes) -> float | None:
-    p99_ms = summarise(low.tasks.end_to_end_ns()).p99_ms
-    return None if p99_ms is None else p99_ms + sizes["limit_ms"]
+    level_ms = tail_ms(low.tasks.end_to_end_ns())
+    return None if level_ms is None else level_ms + sizes["limit_ms"]
 
 
 def steps_of(data: RunData) -> list[Step]:

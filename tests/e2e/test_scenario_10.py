@@ -17,7 +17,7 @@ from tasks.events import Kind, Streamed
 from tests.e2e.agent_support import until
 from tests.e2e.scenario_support import number_of, require_valid, run_scenario, stored
 
-SIZES = {"tasks": 60, "paced_s": 0.3, "slow_delay_ms": 4, "settle_s": 5}
+SIZES = {"tasks": 100, "paced_s": 0.3, "slow_delay_ms": 4, "settle_s": 5}
 EVENTS_OF_A_TASK = {"floor": 2, "celery-prefork": 3, "asynctasq-async": 2}
 """Celery tells of a task's arrival at the worker as well."""
 FRAMEWORKS = sorted({variant.partition("-")[0] for variant in EVENTS_OF_A_TASK})

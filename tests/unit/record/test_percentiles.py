@@ -5,7 +5,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from benchmarks.record.percentiles import FIGURE_WORDS, NS_PER_MS, figures, summarise
+from benchmarks.record.percentiles import FIGURE_WORDS, NS_PER_MS, figures, summarise, tail_ms
 
 
 def test_nothing_measured_is_not_zero() -> None:
@@ -20,8 +20,24 @@ def test_percentiles_interpolate_between_ranks() -> None:
     assert summarise(np.array([1, 2], np.int64) * NS_PER_MS).p50_ms == pytest.approx(1.5)
 
 
-def test_one_latency_is_every_figure() -> None:
-    assert astuple(summarise(np.array([2_500_000]))) == (1, 2.5, 2.5, 2.5, 2.5, 2.5, 2.5)
+def test_one_latency_is_its_median_and_the_greatest_and_no_percentile_of_a_tail() -> None:
+    assert astuple(summarise(np.array([2_500_000]))) == (1, 2.5, None, None, None, 2.5, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("count", "carried"), [(19, ()), (20, ("p95",)), (99, ("p95",)), (100, ("p95", "p99")), (1000, ("p95", "p99", "p99_9"))]
+)
+def test_a_percentile_stands_only_where_a_latency_lies_beyond_it(count: int, carried: tuple[str, ...]) -> None:
+    found = figures("wait", np.arange(count), FIGURE_WORDS)
+    assert {name for name, value in found.items() if value is not None} == {
+        f"wait_{figure}_ms" for figure in ("mean", "p50", *carried, "max")
+    }
+
+
+def test_a_service_level_of_few_is_about_the_latest_of_them() -> None:
+    assert tail_ms(np.arange(1, 100) * NS_PER_MS) == 99
+    assert tail_ms(np.arange(101) * NS_PER_MS) == pytest.approx(99)
+    assert tail_ms(np.empty(0, np.int64)) is None
 
 
 def test_figures_are_named_after_what_they_are_of() -> None:

@@ -17,7 +17,7 @@ from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_8_cold_start import PAGE_CACHE_WARM, SCENARIO, STOP_NOT_GRACEFUL
 from infrastructure.readings import StartTimes
 from tasks.loads import Burst
-from tests.unit.made_up import MS, Row, S, executed, finished, good_run, phase_data, reading, sent, started
+from tests.unit.made_up import MS, Row, S, executed, finished, good_run, missing, phase_data, reading, sent, started
 
 QUICK = SCENARIO.sizes["quick"]
 WAITING, READY = StartWish("waiting"), StartWish("ready")
@@ -98,7 +98,8 @@ def test_figures_are_those_of_the_starts() -> None:
     data = whole_run()
     measures = SCENARIO.measures(data)
     assert list(measures) == list(SCENARIO.columns)
-    assert all(type(value) in (int, float) for value in measures.values())
+    assert missing(measures) == []
+    assert all(type(value) in (int, float, type(None)) for value in measures.values())
     expected = {
         "task_count": 15,
         "memory_mb": 70,
