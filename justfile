@@ -112,8 +112,8 @@ benchmark-quick *OPTIONS: _environments _redis
 
 # Complete an interrupted result set, the latest or the one named
 [group('benchmarks')]
-benchmark-resume RESULT="results/latest": _environments
-    @{{ lab }} run --resume-from "$1"
+benchmark-resume RESULT="results/latest" *OPTIONS: _environments
+    @{{ lab }} run --resume-from "$@"
 
 # Take what Prometheus has of a result set's time into it, the latest or the one named
 [group('benchmarks')]

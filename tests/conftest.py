@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from benchmarks.run.labs.local import free_port
+from benchmarks.run.labs.lock import LOCK_FILE_VARIABLE
 from tests.support import wait_for
 
 # Cores are shared with whatever else runs here: how long an example takes says nothing.
@@ -37,6 +38,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if needing["compose"] and (reason := _why_no_compose()):
         for item in needing["compose"]:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_lock_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Labs of these tests exclude one another, and no others of this machine."""
+    path = tmp_path_factory.mktemp("lock") / "lab.lock"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(LOCK_FILE_VARIABLE, str(path))
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.alone import Share, alone, say_what_is_up
 from benchmarks.cli.console import INVALID, UserError, console
 from benchmarks.cli.settings import load_settings
-from benchmarks.run.labs.lock import lab_lock
 
 harness_app = typer.Typer()
 
@@ -18,6 +17,7 @@ def harness(
         list[str], typer.Option(help="A variant and the share of a bare worker's rate that it must keep, as a=0.98.")
     ],
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, to see that it works.")] = False,
+    share_the_machine: Share = False,
 ) -> None:
     """Measure the lab itself: recorder, agent, producer, pacing, reading, and a queue with a known answer."""
     from benchmarks.harness.measuring import run
@@ -29,7 +29,8 @@ def harness(
             targets[variant] = float(share)
         except ValueError:
             raise UserError(f"--target {item!r} must be a variant and a share, as in a=0.98") from None
-    with lab_lock(CHECKOUT):
-        met = run(console, targets, load_settings().benchmark_output_dir, quick=quick)
+    with alone(share_the_machine) as flags:
+        say_what_is_up()
+        met = run(console, targets, load_settings().benchmark_output_dir, quick=quick, flags=flags)
     if not met:
         raise typer.Exit(INVALID)

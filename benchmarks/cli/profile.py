@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.alone import Share, alone, say_what_is_up
 from benchmarks.cli.choices import (
     PRESETS,
     LabName,
@@ -27,7 +27,6 @@ from benchmarks.cli.progress import display
 from benchmarks.cli.settings import load_settings
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.labs.local import LocalLab
-from benchmarks.run.labs.lock import lab_lock
 from benchmarks.run.profiling import PROFILER, PROFILES, draw_memory, flame_graphs, memray_variables, nothing_beside, profiled
 from benchmarks.run.suite import Suite
 
@@ -48,6 +47,7 @@ def profile(
     concurrency: Annotated[int | None, typer.Option(help="Tasks at once within each [BENCHMARK_CONCURRENCY].")] = None,
     output_dir: Annotated[Path | None, typer.Option(help="Where result sets go [BENCHMARK_OUTPUT_DIR].")] = None,
     track: Annotated[TrackName, typer.Option(help="Equal settings, or those its documentation advises.")] = TrackName.NORMALISED,
+    share_the_machine: Share = False,
 ) -> None:
     """Draw where a worker spends its CPU time, or its memory, under load: a result set of its own, whose runs count for
     nothing else."""
@@ -61,7 +61,8 @@ def profile(
     if len(chosen) != 1:
         raise UserError("profiles are made under the load of one scenario at a time")
     sizes = sizes_of(size or [], chosen)
-    with lab_lock(CHECKOUT), ExitStack() as stack:
+    with alone(share_the_machine) as flags, ExitStack() as stack:
+        say_what_is_up()
         allocations = Path(stack.enter_context(TemporaryDirectory(prefix="queuelab-memray-"))) if memory else None
         running = stack.enter_context(LocalLab(node_variables() | memray_variables(allocations)))
         entries = entries_of(variants, running)
@@ -79,7 +80,7 @@ def profile(
         say(f"Writing to {results.path}")
         try:
             with display(console) as shown:
-                Suite(plan, [watched], running, results, shown).execute()
+                Suite(plan, [watched], running, results, shown, flags=flags).execute()
             if allocations is not None:
                 draw_memory(results, allocations)
         except BaseException:

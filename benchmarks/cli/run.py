@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.alone import Share, alone, say_what_is_up
 from benchmarks.cli.choices import (
     LabName,
     PresetName,
@@ -25,10 +25,11 @@ from benchmarks.cli.settings import load_settings
 from benchmarks.cli.summary import print_end
 from benchmarks.monitoring.board import board_of
 from benchmarks.plan.suite_plan import SuitePlan
+from benchmarks.record.flags import Flag
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
-from benchmarks.run.labs.lock import lab_lock
+from benchmarks.run.labs.lock import writing_to
 from benchmarks.run.profiling import PROFILER
 from benchmarks.run.suite import Suite
 
@@ -56,6 +57,7 @@ def run(
     label: Annotated[str | None, typer.Option(help="Name of the result set, after its time.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Complete the latest result set, as it was begun.")] = False,
     resume_from: Annotated[Path | None, typer.Option(help="Complete this result set, as it was begun.")] = None,
+    share_the_machine: Share = False,
 ) -> None:
     """Run scenarios and write a result set."""
     settings = load_settings(
@@ -69,21 +71,28 @@ def run(
         benchmark_seed=seed,
     )
     if resume or resume_from is not None:
-        _resume(resume_from or settings.benchmark_output_dir / "latest")
+        _resume(resume_from or settings.benchmark_output_dir / "latest", share_the_machine)
         return
     scenarios = scenarios_of(scenario)
     sizes = sizes_of(size or [], scenarios)
-    with lab_lock(CHECKOUT), lab_of(lab) as running:
+    with alone(share_the_machine) as flags, _lab_beside_others(lab) as running:
         entries = entries_of(variants or ",".join(running.variants()), running)
         plan = plan_of(settings, lab, preset, scenarios, entries, sizes, track.value)
         require_sense(plan, scenarios)
         results = ResultSet.create(settings.benchmark_output_dir, label or preset.value, manifest_of(plan, scenarios, running))
-        _execute(plan, scenarios, running, results)
+        with writing_to(results.path):
+            _execute(plan, scenarios, running, results, flags)
 
 
-def _resume(path: Path) -> None:
+def _lab_beside_others(name: LabName) -> Lab:
+    if name is LabName.LOCAL:
+        say_what_is_up()
+    return lab_of(name)
+
+
+def _resume(path: Path, share: bool) -> None:
     """Only once the lock is held and the lab is up is the set touched: it may be the one that another benchmark writes to."""
-    with lab_lock(CHECKOUT):
+    with alone(share) as flags:
         try:
             made_with = ResultSet.open(path).manifest()["settings"]
             plan = SuitePlan.from_json(made_with)
@@ -91,20 +100,20 @@ def _resume(path: Path) -> None:
             raise UserError(f"{path} holds no plan that this version can resume ({error})") from None
         if PROFILER in made_with:
             raise UserError(f"{path} holds profiles, which are not gone on with: make them anew with `just profile`")
-        with lab_of(LabName(plan.lab)) as running:
+        with writing_to(path), _lab_beside_others(LabName(plan.lab)) as running:
             missing = sorted({entry.variant for entry in plan.entries} - set(running.variants()))
             if missing:
                 raise UserError(f"{path} was begun with variants that this lab does not have: {', '.join(missing)}")
             results = ResultSet.open(path, resume=True)
             say(f"Resuming {results.path}: {len(results.completed())} runs are there already.")
-            _execute(plan, scenarios_of(",".join(plan.scenarios)), running, results)
+            _execute(plan, scenarios_of(",".join(plan.scenarios)), running, results, flags)
 
 
-def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet) -> None:
+def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet, flags: tuple[Flag, ...]) -> None:
     say(f"Writing to {results.path}")
     try:
         with display(console) as shown, board_of(lab) as board:
-            Suite(plan, scenarios, lab, results, shown, board).execute()
+            Suite(plan, scenarios, lab, results, shown, board, flags).execute()
     except BaseException:
         results.finish("interrupted")
         kept = f"Not complete: {len(results.completed())} runs are kept. Go on with: just benchmark-resume {results.path}"

@@ -7,12 +7,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.alone import Share, alone
 from benchmarks.cli.choices import LabName, lab_of
 from benchmarks.cli.console import console
 from benchmarks.run.labs.compose import Compose
 from benchmarks.run.labs.lab import LabError
-from benchmarks.run.labs.lock import lab_lock
 from benchmarks.run.separation import Finding, examine, overlapping
 
 separation_app = typer.Typer()
@@ -21,10 +20,11 @@ separation_app = typer.Typer()
 @separation_app.command()
 def verify_separation(
     lab: Annotated[LabName | None, typer.Option(help="Which lab; without it Compose if it is up, else local.")] = None,
+    share_the_machine: Share = False,
 ) -> None:
     """Prove from Redis's own keys and clients that every framework keeps to its databases."""
     name = lab or (LabName.COMPOSE if _compose_is_up() else LabName.LOCAL)
-    with lab_lock(CHECKOUT), lab_of(name) as running:
+    with alone(share_the_machine), lab_of(name) as running:
         findings = examine(running)
     print_findings(console, findings)
     if overlapping(findings) or not all(f.holds for f in findings):

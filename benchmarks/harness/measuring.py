@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from benchmarks.harness.cost import enqueue_cost, recorder_cost, sampling_cost, 
 from benchmarks.harness.figures import FULL, QUICK, Figure, Sizes
 from benchmarks.harness.reading import reading
 from benchmarks.harness.truth import known_queue, pacing
+from benchmarks.record.flags import Flag
 from benchmarks.run.labs.lab import LabError, control_of
 from benchmarks.run.labs.local import LocalLab
 from benchmarks.run.nodes.client import NodeClient
@@ -36,8 +37,11 @@ def measure(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes) -> Iterat
     yield from known_queue(lab, control, sizes)
 
 
-def run(console: Console, targets: Mapping[str, float], output: Path, quick: bool) -> bool:
-    """Measure, print each figure as it comes, write them all to a JSON file; whether every target was met."""
+def run(console: Console, targets: Mapping[str, float], output: Path, quick: bool, flags: Sequence[Flag]) -> bool:
+    """Measure, print each figure as it comes, write them all to a JSON file, with the flags that stand on them.
+
+    Returns whether every target was met.
+    """
     figures = []
     with LocalLab() as lab:
         for figure in measure(lab, targets, QUICK if quick else FULL):
@@ -51,7 +55,13 @@ def run(console: Console, targets: Mapping[str, float], output: Path, quick: boo
     now = datetime.now(UTC)
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"harness-{now:%Y%m%dT%H%M%SZ}.json"
-    content = {"at": now.isoformat(), "machine": platform.platform(), "quick": quick, "figures": [asdict(f) for f in figures]}
+    content = {
+        "at": now.isoformat(),
+        "machine": platform.platform(),
+        "quick": quick,
+        "flags": [flag.as_data() for flag in flags],
+        "figures": [asdict(f) for f in figures],
+    }
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     console.print(f"Written to {path}")
     return all(f.met is not False for f in figures)

@@ -229,6 +229,13 @@ THROTTLED = FlagKind(
     "Raise the container's CPU limit, or read the figures as those of the limit.",
 )
 
+MACHINE_SHARED = FlagKind(
+    "machine-shared",
+    Severity.WARNING,
+    "made with --share-the-machine: {others}",
+    "Compare it with nothing that was measured alone; leave --share-the-machine out for figures that count.",
+)
+
 CV_HIGH = FlagKind(
     "cv-high",
     Severity.WARNING,
@@ -271,6 +278,7 @@ GENERAL_FLAGS = (
     SWAPPING,
     HOST_LOAD_HIGH,
     THROTTLED,
+    MACHINE_SHARED,
     CV_HIGH,
     TOO_FEW_RUNS,
     PARTLY_UNSUPPORTED,

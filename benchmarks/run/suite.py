@@ -8,7 +8,7 @@ from benchmarks.plan.order import order_of_round
 from benchmarks.plan.seeds import seed_of_run
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.record.enough import wants_another_run
-from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Severity, exclusion, is_valid
+from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Flag, Severity, exclusion, is_valid
 from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.task_table import tasks_frame
@@ -33,13 +33,16 @@ class Suite:
         results: ResultSet,
         display: Display,
         board: Board = NO_BOARD,
+        flags: Sequence[Flag] = (),
     ) -> None:
+        """``flags``: what must be said against every run of it, beside what is found in each."""
         self._plan = plan
         self._scenarios = scenarios
         self._lab = lab
         self._results = results
         self._display = display
         self._board = board
+        self._flags = tuple(flags)
         self._facts: dict[str, float] = {}
         self._made: dict[tuple[str, str], list[RunResult]] = {}
         self._wanted: dict[tuple[str, str], bool] = {}
@@ -127,7 +130,7 @@ class Suite:
         )
         self._board.begin_run(scenario.name, spec.framework, spec.variant, spec.run, repetition, max(made, self._total()))
         recorded = runner.make(spec)
-        result = result_of(recorded, entry.name)
+        result = result_of(recorded, entry.name, self._flags)
         self._board.end_run(result.valid)
         self._results.store_run(
             result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded), recorded.readings
@@ -146,8 +149,8 @@ class Suite:
         self._remember(result)
 
 
-def result_of(recorded: RecordedRun, name: str) -> RunResult:
-    """A run's row: its measures and flags, or its failure."""
+def result_of(recorded: RecordedRun, name: str, standing: Sequence[Flag] = ()) -> RunResult:
+    """A run's row: its measures and flags, or its failure, with the flags that stand on every run."""
     spec, data = recorded.spec, recorded.data
     row = RunResult(
         scenario=spec.scenario.name,
@@ -162,8 +165,8 @@ def result_of(recorded: RecordedRun, name: str) -> RunResult:
         died = data is not None and data.worker.died is not None
         code = WORKER_DIED if died else RUN_FAILED
         reason = recorded.failure or "its worker was never warm"
-        return replace(row, failure=reason, flags=(code.flag(reason=reason.splitlines()[0]),))
-    flags = (*run_flags(data), *spec.scenario.flags(data))
+        return replace(row, failure=reason, flags=(code.flag(reason=reason.splitlines()[0]), *standing))
+    flags = (*run_flags(data), *spec.scenario.flags(data), *standing)
     return replace(row, valid=is_valid(flags), flags=flags, measures=spec.scenario.measures(data))
 
 

@@ -19,7 +19,7 @@ from tests.support import CHECKOUT, environment_python, wait_for
 SCENARIO = "scenario_1_throughput"
 SMALL = ("--scenario", "1", "--preset", "quick", "--size", "paced_s=0.5", "--size", "half_s=0.5", "--warmup-seconds", "0")
 """The least that a run of the scenario can be; tests add the number of tasks and of runs."""
-REFUSED = "another benchmark runs in this checkout"
+REFUSED = "another lab runs on this machine"
 REFUSED_FOR_S = 180.0
 LIMIT_S = 240.0
 
@@ -154,7 +154,7 @@ class LabCli:
         self._started: list[Command] = []
 
     def start(self, *arguments: str, **environment: str) -> Command:
-        """Start it and go on. A checkout in which another benchmark runs is refused to it, see :meth:`run`."""
+        """Start it and go on. It is refused where another of the same tests runs, see :meth:`run`."""
         number = len(self._started)
         out, err = self._folder / f"{number}.out", self._folder / f"{number}.err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -172,7 +172,7 @@ class LabCli:
         return command
 
     def run(self, *arguments: str, **environment: str) -> Ended:
-        """Run it to its end, once no other benchmark holds the checkout."""
+        """Run it to its end, once no other of these tests does."""
         give_up_at = time.monotonic() + REFUSED_FOR_S
         while True:
             ended = self.start(*arguments, **environment).end()
@@ -182,7 +182,7 @@ class LabCli:
             time.sleep(2)
 
     def begin(self, *arguments: str, until: str = "") -> Command:
-        """Start it, once no other benchmark holds the checkout, and go on when its lab is there and it has printed ``until``."""
+        """Start it, once no other of these tests runs, and go on when its lab is there and it has printed ``until``."""
         give_up_at = time.monotonic() + REFUSED_FOR_S
         while True:
             command = self.start(*arguments)

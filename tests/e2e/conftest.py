@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.run.labs.local import LocalLab
+from benchmarks.run.labs.lock import LOCK_FILE_VARIABLE
 from tests.e2e.cli_support import LabCli
 from tests.support import child_environment
 
@@ -18,7 +19,7 @@ def frameworks_path() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def lab_cli(tmp_path_factory: pytest.TempPathFactory, frameworks_path: Path | None) -> Iterator[LabCli]:
+def lab_cli(tmp_path_factory: pytest.TempPathFactory, frameworks_path: Path | None, own_lock_file: Path) -> Iterator[LabCli]:
     """The command line, with nothing set by this machine's environment."""
     folder = tmp_path_factory.mktemp("cli")
     environment = {
@@ -26,6 +27,7 @@ def lab_cli(tmp_path_factory: pytest.TempPathFactory, frameworks_path: Path | No
         for name, value in child_environment().items()
         if not name.startswith(("BENCHMARK_", "LAB_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
+    environment[LOCK_FILE_VARIABLE] = str(own_lock_file)
     environment["BENCHMARK_OUTPUT_DIR"] = str(folder / "results")
     if frameworks_path is not None:
         environment["LAB_FRAMEWORKS_PATH"] = str(frameworks_path)

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.frameworks import ask_framework
 from benchmarks.run.labs.lab import control_of
+from benchmarks.run.labs.lock import lock_file
 from tasks.contract import framework_names
 from tests.e2e.cli_support import REFUSED, SCENARIO, SMALL, Command, Ended, LabCli, StartedLab, sizes
 from tests.support import CHECKOUT, is_alive, wait_for
@@ -41,8 +42,8 @@ def one_with_a_pool() -> tuple[str, ...]:
 
 
 def holders_of_the_lock() -> set[int]:
-    """The processes that hold the checkout's lock (flock), as the kernel has them."""
-    inode = (CHECKOUT / ".lab.lock").stat().st_ino
+    """The processes that hold the lock (flock), as the kernel has them."""
+    inode = lock_file().stat().st_ino
     locks = [line.split() for line in Path("/proc/locks").read_text().splitlines() if ":" in line]
     return {int(fields[4]) for fields in locks if fields[1] == "FLOCK" and int(fields[5].rpartition(":")[2]) == inode}
 
@@ -120,11 +121,28 @@ def test_semaphores_and_logs_go_with_it(lab_cli: LabCli, number: signal.Signals)
     assert [path for path in open_then if path.exists()] == []
 
 
+def test_beside_another_lab_every_row_says_so_and_no_set_has_two_writers(lab_cli: LabCli) -> None:
+    first = lab_cli.begin("run", *SMALL, *SHORT, *sizes(TASKS, runs=50), *twice_the_control(), until="Writing to")
+    path = first.output().split("Writing to ")[1].splitlines()[0]
+    again = lab_cli.start("run", "--resume-from", path, "--share-the-machine").end()
+    assert (again.code, f"another process adds to {path}" in again.errors) == (1, True)
+    beside = lab_cli.start("run", *SMALL, *SHORT, *sizes(TASKS), *twice_the_control(), "--share-the-machine").end()
+    kill(first)
+    rows = beside.rows()
+    assert {row["variant"] for row in rows} == {"a", "b"}
+    assert all("machine-shared" in row["flags"].split(";") for row in rows)
+    for document in beside.documents().values():
+        [detail] = [flag["detail"] for flag in document["flags"] if flag["code"] == "machine-shared"]
+        assert f"process {first.process.pid} of " in detail
+
+
 def test_an_interrupted_suite_leaves_nothing_and_goes_on_where_it_stopped(lab_cli: LabCli) -> None:
     command = lab_cli.begin("run", *SMALL, *SHORT, *sizes(TASKS, runs=3), *twice_the_control(), until="[1/6]")
     second = lab_cli.start("run", *SMALL, *sizes(TASKS), *twice_the_control()).end()
     assert (second.code, second.output) == (1, "")
     assert REFUSED in second.errors
+    assert f"process {command.process.pid} of " in second.errors
+    assert f"in {CHECKOUT}, since 2" in second.errors
     assert "wait for it to end" in second.errors
     stored = 0
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -161,7 +179,7 @@ def test_ctrl_c_while_the_lab_comes_up_leaves_nothing(lab_cli: LabCli) -> None:
 
 def test_a_broken_lab_leaves_nothing(lab_cli: LabCli) -> None:
     ended = lab_cli.run("run", *SMALL, *sizes(TASKS), PATH="/nothing/such")
-    assert (ended.code, ended.output) == (1, "")
+    assert (ended.code, "Writing to" in ended.output) == (1, False)
     assert ended.errors.startswith("Error: redis-server is not on the path: install Redis")
     assert ended.labs, "its janitor was there, and has left nothing"
 

@@ -5,7 +5,6 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -14,7 +13,6 @@ import redis
 import typer
 
 from benchmarks.cli import hand_tools
-from benchmarks.cli import profile as profile_command
 from benchmarks.cli import run as run_command
 from benchmarks.cli.choices import scenarios_of, sizes_of
 from benchmarks.cli.console import UserError
@@ -59,12 +57,6 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
     monkeypatch.setenv("BENCHMARK_OUTPUT_DIR", str(tmp_path / "results"))
 
-    @contextmanager
-    def lock(_: Path) -> Iterator[None]:
-        yield
-
-    for command in (run_command, profile_command):
-        monkeypatch.setattr(command, "lab_lock", lock)
     monkeypatch.setattr(run_command, "lab_of", lambda _: FakeLab())
     before = {number: signal.getsignal(number) for number in ENDING}
     yield

@@ -14,6 +14,7 @@ from benchmarks.harness import measuring
 from benchmarks.harness.figures import Figure, at_least, at_most, ratios, shown
 from benchmarks.harness.reading import made_up_events
 from benchmarks.record.accounting import account
+from benchmarks.record.flags import MACHINE_SHARED
 from benchmarks.record.task_table import build_task_tables
 from benchmarks.run.labs.lab import LabError
 
@@ -65,7 +66,9 @@ def run(monkeypatch: pytest.MonkeyPatch, output: Path, *figures: Figure | Except
     monkeypatch.setattr(measuring, "LocalLab", NoLab)
     monkeypatch.setattr(measuring, "measure", measure)
     text = io.StringIO()
-    return measuring.run(Console(file=text, width=160), {}, output, quick=True), text.getvalue()
+    return measuring.run(
+        Console(file=text, width=160), {}, output, quick=True, flags=[MACHINE_SHARED.flag(others="one")]
+    ), text.getvalue()
 
 
 def test_all_figures_are_shown_and_kept_and_targets_decide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -75,6 +78,7 @@ def test_all_figures_are_shown_and_kept_and_targets_decide(monkeypatch: pytest.M
     assert text.count("met") == 2
     [path] = (tmp_path / "results").iterdir()
     kept: dict[str, Any] = json.loads(path.read_text())
+    assert [flag["code"] for flag in kept["flags"]] == [MACHINE_SHARED.code]
     assert [(f["name"], f["value"], f["met"]) for f in kept["figures"]] == [
         ("cost", 2.0, True),
         ("rate", 0.99, True),

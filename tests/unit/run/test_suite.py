@@ -14,7 +14,7 @@ import pytest
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.record.enough import FAILURES_BEFORE_GIVING_UP
-from benchmarks.record.flags import RUN_FAILED, TASK_LOST, WORKER_DIED
+from benchmarks.record.flags import MACHINE_SHARED, RUN_FAILED, TASK_LOST, WORKER_DIED
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run import suite
@@ -83,6 +83,14 @@ def test_a_run_that_failed_has_no_measures_whatever_was_recorded_of_it(data: Any
     assert row.failure is not None
     assert row.failure.endswith("line 2"), "the log's tail is kept"
     assert outcome_text(row, SCENARIO) == "it hung; its log ends:"
+
+
+@pytest.mark.parametrize("failure", [None, "it hung"])
+def test_what_stands_against_every_run_stands_in_each_row(failure: str | None) -> None:
+    shared = MACHINE_SHARED.flag(others="another lab ran")
+    alone, beside = result_of(recorded(failure), "a"), result_of(recorded(failure), "a", [shared])
+    assert beside.flags == (*alone.flags, shared)
+    assert beside.valid == alone.valid
 
 
 def test_the_books_are_kept_beside_the_row() -> None:

@@ -1,0 +1,31 @@
+"""The machine to oneself, or said not to be: what every command does that measures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from benchmarks.cli.console import say
+from benchmarks.record.flags import Flag
+from benchmarks.run.labs.lock import machine_lock, nodes_up
+
+Share = Annotated[
+    bool,
+    typer.Option("--share-the-machine", help="Measure although another lab may run on this machine; every row then says so."),
+]
+
+
+@contextmanager
+def alone(share: bool) -> Iterator[tuple[Flag, ...]]:
+    """Hold the machine, see :func:`benchmarks.run.labs.lock.machine_lock`, and say what else is known to be on it."""
+    with machine_lock(share=share) as flags:
+        for flag in flags:
+            say(str(flag))
+        yield flags
+
+
+def say_what_is_up() -> None:
+    """For a lab that starts its own nodes: others that are up take memory and are scraped, though nothing is measured on them."""
+    if nodes := nodes_up():
+        say(f"{len(nodes)} nodes of another lab are up on this machine; `just docker-down` ends those of containers.")
