@@ -99,7 +99,8 @@ def scenarios_of(wanted: str) -> list[Scenario]:
 
 
 def sizes_of(options: list[str], scenarios: list[Scenario]) -> dict[str, float | int]:
-    """Sizes set as ``name=number``. Raises UserError for one that no scenario has, or that is no positive number."""
+    """Sizes set as ``name=number``. Raises UserError for one that no scenario has, or that is no number of at least 0
+    (which of them may be 0, their scenarios say)."""
     known = {name for scenario in scenarios for preset in scenario.sizes.values() for name in preset}
     sizes: dict[str, float | int] = {}
     for option in options:
@@ -110,8 +111,8 @@ def sizes_of(options: list[str], scenarios: list[Scenario]) -> dict[str, float |
             sizes[name] = int(text) if text.isdigit() else float(text)
         except ValueError:
             raise UserError(f"size {name} must be a number, not {text!r}") from None
-        if not 0 < sizes[name] < math.inf:
-            raise UserError(f"size {name} must be positive, not {text}")
+        if not 0 <= sizes[name] < math.inf:
+            raise UserError(f"size {name} must be a finite number of at least 0, not {text}")
     return sizes
 
 

@@ -6,18 +6,15 @@ Sizes = Mapping[str, float | int]
 """Sizes by name."""
 
 
-def require_positive(scenario: str, sizes: Sizes, names: Collection[str]) -> None:
-    """Raises ValueError for one of these sizes that is not above 0, and KeyError for one that is missing."""
+def require_least(scenario: str, sizes: Sizes, names: Collection[str], least: Mapping[str, float]) -> None:
+    """Raises ValueError for one of these sizes that is below its least, or, where that is not said, not above 0; and KeyError for
+    one that is missing."""
     for name in names:
-        if not sizes[name] > 0:
-            raise ValueError(f"size {name} of {scenario} must be positive, not {sizes[name]}")
-
-
-def require_at_least(scenario: str, sizes: Sizes, least: Mapping[str, int]) -> None:
-    """Raises ValueError for one of these sizes that is below its least, and KeyError for one that is missing."""
-    for name, bound in least.items():
-        if not sizes[name] >= bound:
-            raise ValueError(f"size {name} of {scenario} must be at least {bound}, not {sizes[name]}")
+        bound, size = least.get(name), sizes[name]
+        if bound is None and not size > 0:
+            raise ValueError(f"size {name} of {scenario} must be positive, not {size}")
+        if bound is not None and not size >= bound:
+            raise ValueError(f"size {name} of {scenario} must be at least {bound}, not {size}")
 
 
 def require_above(scenario: str, sizes: Sizes, bounds: Mapping[str, int]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
 from benchmarks.chart import Chart
-from benchmarks.plan.sizes import Sizes, require_positive
+from benchmarks.plan.sizes import Sizes, require_least
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, RunContext, RunData
@@ -28,6 +28,8 @@ class ScenarioDefaults:
     question: str
     headline: str
     sizes: Mapping[str, Sizes]
+    least: Mapping[str, float] = {}
+    """The least value of each size that may be 0 (and then leaves something out), or must be more than a little above it."""
     summary: Mapping[str, str]
     drained: str = ""
     """The phase whose drain the shared columns tell of: task_count, total_time, throughput, cpu_percent."""
@@ -58,8 +60,9 @@ class ScenarioDefaults:
         return {name: way for name, way in found.items() if way is not None}
 
     def check(self, sizes: Sizes) -> None:
-        """Every size must be above 0. Raises ValueError for one that is not, and KeyError for one that is missing."""
-        require_positive(self.name, sizes, self.sizes["quick"].keys())
+        """Every size must be at least what ``least`` says, and where that says nothing above 0. Raises ValueError for one that is
+        not, and KeyError for one that is missing."""
+        require_least(self.name, sizes, self.sizes["quick"].keys(), self.least)
 
     def unsupported(self, variant: Variant) -> str | None:
         """Every variant can run it."""

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.arithmetic import ratio
 from benchmarks.plan.order import order_of_alternatives
 from benchmarks.plan.seeds import seed_of
-from benchmarks.plan.sizes import Sizes, require_positive, whole
+from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, Flag, FlagKind, Severity
 from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
@@ -157,6 +157,7 @@ class FastApi(ScenarioDefaults):
         "standard": _sizes(8, 4, flat_requests=1_500, nothing_steps=4, dispatch_steps=4, step_s=2, starts=5),
         "full": _sizes(30, 15, flat_requests=5_000, nothing_steps=6, dispatch_steps=6, step_s=10, starts=10),
     }
+    least: Mapping[str, float] = {"nothing_steps": 0, "dispatch_steps": 0}
     own_columns = _COLUMNS
     own_better = directions(higher=_HIGHER, lower=(name for name in _LOWER if name not in _SETTING))
     summary: Mapping[str, str] = {
@@ -169,10 +170,6 @@ class FastApi(ScenarioDefaults):
         "startup_added_ms": "start +ms",
     }
     own_flags: Sequence[FlagKind] = (WEB_CLIENT_LIMIT, SERVICE_LEVEL_NOT_HELD)
-
-    def check(self, sizes: Sizes) -> None:
-        """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        require_positive(self.name, sizes, self.sizes["quick"].keys())
 
     def unsupported(self, variant: Variant) -> str | None:
         """Variants whose tasks cannot be dispatched from a web application. Only waiting needs results: to lack them is no

@@ -6,7 +6,7 @@ import pandas as pd
 
 from benchmarks.arithmetic import ratio
 from benchmarks.plan.seeds import seed_of
-from benchmarks.plan.sizes import Sizes, require_at_least
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.better import Direction
 from benchmarks.record.concurrency import executing
@@ -115,6 +115,10 @@ class IoBound(CallsMockApi):
         "standard": _sizes(dict.fromkeys(SLOTS, 30), lognormal_waves=20),
         "full": _sizes(dict.fromkeys(SLOTS, 100), lognormal_waves=100),
     }
+    least: Mapping[str, float] = {
+        **{"latency_ms": 1, "processes_per_core": 1, "lognormal_sigma": 0, "waves_lognormal": 0},
+        **{f"waves_{slots}": 0 for slots in SLOTS},
+    }
     lacking = LATENCY_COLUMNS
     own_columns = _COLUMNS
     own_better = _BETTER
@@ -133,8 +137,8 @@ class IoBound(CallsMockApi):
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        require_at_least(self.name, sizes, {"latency_ms": 1, "processes_per_core": 1})
-        if not 0 <= sizes["lognormal_sigma"] <= 2:
+        super().check(sizes)
+        if not sizes["lognormal_sigma"] <= 2:
             raise ValueError(f"size lognormal_sigma of {self.name} must be from 0 to 2, not {sizes['lognormal_sigma']}")
         waves = {name: sizes[name] for name in (*(f"waves_{slots}" for slots in SLOTS), "waves_lognormal")}
         for name, value in waves.items():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.arithmetic import difference, ratio, speedups
 from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
-from benchmarks.plan.sizes import Sizes, require_at_least, whole
+from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.concurrency import overlapped_share
 from benchmarks.record.flags import Flag, FlagKind, Severity
@@ -134,6 +134,7 @@ class CpuBound(ScenarioDefaults):
         "standard": _sizes(tasks=150, heavy_tasks=10, pool_tasks=150, pool_heavy_tasks=20, light_s=10),
         "full": _sizes(tasks=500, heavy_tasks=50, pool_tasks=500, pool_heavy_tasks=50, light_s=30),
     }
+    least: Mapping[str, float] = {"heavy_each": 2}
     own_columns = _COLUMNS
     own_better = directions(higher=(name for name in _HIGHER if name != "light_rate_offered_per_s"), lower=_LOWER)
     summary: Mapping[str, str] = {
@@ -156,7 +157,6 @@ class CpuBound(ScenarioDefaults):
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive or lets heavy tasks overlap, and KeyError for one that is missing."""
         super().check(sizes)
-        require_at_least(self.name, sizes, {"heavy_each": 2})
         apart_ms = 1000 * sizes["heavy_each"] / sizes["light_rate_per_s"]
         if apart_ms <= sizes["heavy_ms"]:
             raise ValueError(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmarks.arithmetic import ratio
 from benchmarks.plan.seeds import seed_of
-from benchmarks.plan.sizes import Sizes, require_at_least, require_positive, whole
+from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.backlog import not_started_by
 from benchmarks.record.mock_api_books import CAPACITY_FACT, MOCK_API_COLUMNS, added_ns, asked_by_sequence_ms
@@ -108,6 +108,7 @@ class Mixed(CallsMockApi):
         "standard": _sizes(tasks=2_000, paced_s=20),
         "full": _sizes(tasks=10_000, paced_s=60),
     }
+    least: Mapping[str, float] = {"slots": 1, "processes_per_core": 1}
     drained = CAPACITY
     paced = PACED
     own_columns = _COLUMNS
@@ -135,9 +136,8 @@ class Mixed(CallsMockApi):
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        require_positive(self.name, sizes, ("tasks", "paced_s", *WAITS, "light_ms", "heavy_ms"))
-        require_at_least(self.name, sizes, {"slots": 1, "processes_per_core": 1})
-        if not 0 < sizes["utilisation"] <= 1:
+        super().check(sizes)
+        if not sizes["utilisation"] <= 1:
             raise ValueError(f"size utilisation of {self.name} must be above 0 and at most 1, not {sizes['utilisation']}")
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:

@@ -20,7 +20,7 @@ from benchmarks.plan.payloads import (
     steps_bytes,
     ways_of,
 )
-from benchmarks.plan.sizes import Sizes, require_above, require_positive
+from benchmarks.plan.sizes import Sizes, require_above
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.payloads.message_samples import MESSAGES, NOTHING, message_median, message_seconds
 from benchmarks.record.payloads.stale_orders import ORDERS_SEEN, changed, stale_phases, stale_share
@@ -153,6 +153,7 @@ class Serialization(ScenarioDefaults):
         "standard": _sizes(tasks=150, phase_s=2, samples=10, message_s=2, each=25, each_large=8, seen=40, others=1),
         "full": _sizes(tasks=1000, phase_s=10, samples=100, message_s=10, each=150, each_large=40, seen=200, others=1),
     }
+    least: Mapping[str, float] = {"others": 0}
     lacking = ("total_time", "throughput")
     own_columns = _COLUMNS
     own_better = directions(
@@ -173,7 +174,7 @@ class Serialization(ScenarioDefaults):
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive or not of a column, and KeyError for one that is missing."""
-        require_positive(self.name, sizes, sorted(self.sizes["quick"].keys() - {"others"}))
+        super().check(sizes)
         require_above(self.name, sizes, {"size_step": 1})
         steps = steps_bytes(sizes)
         if not steps or not set(steps) <= set(SIZES):

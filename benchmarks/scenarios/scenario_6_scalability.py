@@ -7,7 +7,7 @@ from functools import partial
 from benchmarks.arithmetic import ratio, speedups
 from benchmarks.plan.scaling import COUNTS_OF_PROCESSES, counts_of_processes, in_words
 from benchmarks.plan.seeds import seed_of
-from benchmarks.plan.sizes import Sizes, require_positive
+from benchmarks.plan.sizes import Sizes
 from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.backlog import highest_depth, mean_depth
 from benchmarks.record.flags import Flag, FlagKind, Severity
@@ -115,6 +115,7 @@ class Scalability(ScenarioDefaults):
         "standard": _sizes((1_000, 5_000, 10_000), scale_tasks=2_000, low_s=5, steps=6, step_s=2),
         "full": _sizes((1_000, 5_000, 10_000, 50_000, 100_000), scale_tasks=5_000, low_s=20, steps=8, step_s=5),
     }
+    least: Mapping[str, float] = {f"backlog_{rung}": 0 for rung in RUNGS[1:]}
     paced = LOW
     own_columns = _COLUMNS
     own_better = directions(
@@ -138,12 +139,11 @@ class Scalability(ScenarioDefaults):
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
+        super().check(sizes)
         backlogs = [sizes[f"backlog_{rung}"] for rung in RUNGS]
         given = _given(sizes)
         if backlogs != [*given.values(), *[0] * (len(RUNGS) - len(given))] or list(given.values()) != sorted(given.values()):
             raise ValueError(f"sizes backlog_1 to backlog_5 of {self.name} must ascend, and then be 0: not {backlogs}")
-        names = ("backlog_1", "scale_tasks_per_process", "low_rate_per_s", "low_s", "limit_ms", "steps", "step_s")
-        require_positive(self.name, sizes, names)
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """Backlogs, low rate, search, and the drains by 1, 2, 4, ... processes; the backlogs, and these drains, in an

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.arithmetic import ratio
 from benchmarks.plan.failures import failures_seed
-from benchmarks.plan.sizes import Sizes, require_positive, whole
+from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind, Severity
@@ -138,6 +138,8 @@ class RealWorld(ScenarioDefaults):
         "standard": _sizes(capacity_orders=200, paced_s=30),
         "full": _sizes(capacity_orders=1_000, paced_s=120),
     }
+    least: Mapping[str, float] = {"charge_ms": 0, "confirm_ms": 0, "fail_once_share": 0, "fail_always_share": 0, "attempts": 2}
+    """Payments are to fail, hence two attempts."""
     own_columns = _COLUMNS
     own_better: Mapping[str, Direction | None] = {
         **directions(higher=("orders_completed",), lower=_LOWER),
@@ -173,14 +175,9 @@ class RealWorld(ScenarioDefaults):
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        require_positive(self.name, sizes, ("capacity_orders", "orders_per_s", "paced_s", "backoff_s"))
-        for name in ("charge_ms", "confirm_ms", "fail_once_share", "fail_always_share"):
-            if not sizes[name] >= 0:
-                raise ValueError(f"size {name} of {self.name} must not be negative, not {sizes[name]}")
+        super().check(sizes)
         if not sizes["fail_once_share"] + sizes["fail_always_share"] <= 1:
             raise ValueError(f"sizes fail_once_share and fail_always_share of {self.name} must not be above 1 together")
-        if not sizes["attempts"] >= 2:
-            raise ValueError(f"size attempts of {self.name} must be at least 2, as payments are to fail, not {sizes['attempts']}")
 
     def unsupported(self, variant: Variant) -> str | None:
         """Variants without chains and retries."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from benchmarks.arithmetic import difference, ratio
 from benchmarks.plan.scaling import shape_of_slots
 from benchmarks.plan.seeds import seed_of
-from benchmarks.plan.sizes import Sizes, require_above, require_positive
+from benchmarks.plan.sizes import Sizes, require_above
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.backlog import not_started_by
 from benchmarks.record.flags import Flag, FlagKind, Severity
@@ -144,7 +144,7 @@ class MultiQueue(ScenarioDefaults):
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that makes no sense, and KeyError for one that is missing."""
-        require_positive(self.name, sizes, self.sizes["quick"].keys())
+        super().check(sizes)
         require_above(self.name, sizes, {"overload_ratio": 1, "lanes": len(LANE_SHARES)})
 
     def unsupported(self, variant: Variant) -> str | None:

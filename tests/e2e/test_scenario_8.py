@@ -50,6 +50,15 @@ def test_starts_and_stops_are_what_the_frameworks_do(local_lab: LocalLab, tmp_pa
     assert {"celery", "kombu", "site"} <= set(modules)
 
 
+def test_a_size_of_zero_leaves_a_kind_of_start_out(local_lab: LocalLab, tmp_path: Path) -> None:
+    none = dict.fromkeys(("stops", "import_starts", "bytecode_cold_starts", "page_cache_cold_starts"), 0)
+    results = run_scenario(local_lab, tmp_path, 8, (CONTROL,), {**SIZES, **none})
+    row = require_valid(results)[CONTROL]
+    assert measure(row, "starts") == measure(row, "task_count") == measure(row, "completed") == 2
+    left_out = ("stop_ms", "stop_lost_tasks", "import_ms", "bytecode_cold_startup_ms", "page_cache_cold_startup_ms")
+    assert [row.measures[name] for name in left_out] == [None] * 5
+
+
 def test_tasks_that_a_stop_takes_away_are_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(contrived_tasks.__file__, tmp_path / "contrived_tasks.py")
     monkeypatch.setenv(FRAMEWORKS_PATH_VARIABLE, str(tmp_path))

@@ -1,31 +1,18 @@
 """What every scenario draws: the same for all variants of a repetition, another in every other, and no order that favours."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
 import pandas as pd
 import pytest
 
-from benchmarks.plan.seeds import seed_of_run
 from benchmarks.record.mock_api_books import asked_latencies_ms
-from benchmarks.record.run_data import PhaseData, RunContext
 from benchmarks.run.contract import PhasePlan
-from benchmarks.scenarios import all_scenarios
-from tasks.contract import Variant
 from tasks.loads import Mix, Paced, classes_of, schedule_ns
-from tests.unit.made_up import MS, context, paced_phase, phase_data, prefilled_rows, soon
+from tests.unit.scenarios.going import ALONE, SCENARIOS, SHARED, plans
 
 REPETITIONS = 200
-SUITE_SEED = 20261120
-SCENARIOS = {scenario.number: scenario for scenario in all_scenarios().values()}
-SERIALIZERS = ("json", "pickle")
-FACTS = {"pbkdf2_iterations_per_ms": 4000.0, "pbkdf2_python_iterations_per_ms": 1000.0, "mock_api_requests_per_s": 1000.0}
-SHARED = Variant("some-variant", "thread", "made up", serializers=SERIALIZERS, model_serializer="pickle")
-ALONE = replace(SHARED, name="other-variant", execution="main-thread", concurrency_limit=1, lacks={"results": "it keeps none"})
-"""A variant that lacks some of the phases that the other has."""
-
 ALTERNATIVES: dict[int, list[tuple[str, ...]]] = {
     1: [("capacity", "bulk"), ("paced", "half")],
     2: [("slots_10", "slots_50", "slots_100", "slots_200", "lognormal")],
@@ -46,49 +33,6 @@ ALTERNATIVES: dict[int, list[tuple[str, ...]]] = {
 POISSON = {1: ("half",), 4: ("paced",), 6: ("low", "step_1", "step_2"), 9: ("overload",), 11: ("calm", "waited")}
 MIXED = {4: "capacity", 9: "overload", 11: "calm"}
 """A phase whose tasks are of classes that are drawn."""
-
-
-def sizes_of(number: int) -> dict[str, float | int]:
-    more = {2: {"waves_100": 2, "waves_200": 2, "waves_lognormal": 2}, 5: {"others": 1}, 6: {"backlog_3": 2_000}}
-    return {**SCENARIOS[number].sizes["quick"], **more.get(number, {})}
-
-
-def messages() -> pd.DataFrame:
-    """Every message as quick as can be."""
-    rows = product(SERIALIZERS, ("nested", "text", "bytes"), (1_000, 100_000))
-    columns = ["serializer", "kind", "size_bytes", "message_bytes", "send_us", "decode_us"]
-    return pd.DataFrame([(*row, 500, 10.0, 10.0) for row in rows], columns=columns)
-
-
-def seen(plan: PhasePlan) -> PhaseData:
-    """The phase as it went: what was prefilled is drained at 1,000/s, what came at a rate was executed soon (and is told by a
-    hundred tasks at most)."""
-    if isinstance(plan.load, Paced):
-        return paced_phase(1, plan.name, min(plan.load.rate_per_s, 100), soon)
-    made = phase_data(1, plan.name, plan.load, prefilled_rows(100, each_ns=MS), 100)
-    return replace(made, readings={"messages": messages()})
-
-
-def plans(number: int, *, repetition: int = 1, suite_seed: int = SUITE_SEED, variant: Variant = SHARED) -> dict[str, PhasePlan]:
-    """The phases of a run, in their order."""
-    scenario = SCENARIOS[number]
-    seed = seed_of_run(suite_seed, scenario.name, repetition)
-    made: RunContext = context(sizes_of(number), variant=variant, seed=seed, facts=FACTS)
-    phases = scenario.phases(made)
-    found: dict[str, PhasePlan] = {}
-
-    def gone_through() -> Iterator[PhasePlan]:
-        plan = next(phases)
-        while True:
-            yield plan
-            try:
-                plan = phases.send(lambda: seen(plan))  # noqa: B023 - looked at before the next is asked for
-            except StopIteration:
-                return
-
-    for plan in gone_through():
-        found[plan.name] = plan
-    return found
 
 
 def first_of(names: tuple[str, ...], made: dict[str, PhasePlan]) -> str:
