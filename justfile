@@ -8,7 +8,8 @@ export PATH := justfile_directory() / ".tools/bin:" + env("PATH")
 export PYTHONPATH := justfile_directory()
 
 setup := "infrastructure/setup"
-lab := "exec .venvs/lab/bin/python -m benchmarks"
+# Sealed from the variables of Python; from all others the program seals itself.
+lab := "exec .venvs/lab/bin/python -E -m benchmarks"
 dev := ".venvs/dev/bin"
 
 [private]

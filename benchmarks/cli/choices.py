@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from dotenv import dotenv_values
 
-from benchmarks.checkout import CHECKOUT
 from benchmarks.cli.console import UserError
 from benchmarks.cli.settings import Settings, load_settings
 from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
 from benchmarks.results.files import LATEST
 from benchmarks.results.manifest import gather
 from benchmarks.run.contract import Scenario
+from benchmarks.run.frameworks import database_variables
 from benchmarks.run.host import host_facts
 from benchmarks.run.labs.compose_lab import ComposeLab
 from benchmarks.run.labs.lab import Lab, control_of
@@ -72,15 +71,7 @@ def lab_of(name: LabName) -> Lab:
     """The lab, not yet up."""
     if name is LabName.COMPOSE:
         return ComposeLab()
-    return LocalLab(node_variables())
-
-
-def node_variables() -> dict[str, str]:
-    """What ``.env`` sets for nodes, as in containers: the databases of frameworks. The environment has precedence, and the lab's
-    own variables are not a user's to set here."""
-    own = ("LAB_", "BENCHMARK_", "GRAFANA_")
-    known = dotenv_values(CHECKOUT / ".env").items()
-    return {name: value for name, value in known if value and not name.startswith(own) and name not in os.environ}
+    return LocalLab(database_variables())
 
 
 def scenarios_of(wanted: str) -> list[Scenario]:

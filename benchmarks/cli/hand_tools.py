@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,11 +16,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.checkout import CHECKOUT
 from benchmarks.cli.console import console
 from benchmarks.cli.settings import Settings, load_settings
 from benchmarks.plan.queues import queue_of
-from benchmarks.run.frameworks import ask_framework
+from benchmarks.run.frameworks import ask_framework, framework_environment
 from benchmarks.run.labs.lab import LabError
 from benchmarks.scenarios import all_scenarios
 from tasks.contract import WorkerRequest, framework_names
@@ -99,15 +99,14 @@ def run_worker(variant: str, processes: int, concurrency: int) -> None:
     databases = ", ".join(f"{d['purpose']} {d['url']}" for d in descriptions[framework]["databases"])
     shape = plan["shape"]
     typer.echo(f"{variant}: {shape['processes']} processes, {shape['concurrency']} tasks at once in each, {databases}")
-    workers = [
-        subprocess.Popen(
-            command["arguments"], cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT), **command["environment"]}
-        )
-        for command in plan["commands"]
-    ]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the workers as well
-    signal.signal(signal.SIGTERM, lambda *_: _terminate(workers))
-    codes = [worker.wait() for worker in workers]
+    with tempfile.TemporaryDirectory(prefix="queuelab-") as empty:
+        workers = [
+            subprocess.Popen(command["arguments"], cwd=empty, env=framework_environment(command["environment"]))
+            for command in plan["commands"]
+        ]
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the workers as well
+        signal.signal(signal.SIGTERM, lambda *_: _terminate(workers))
+        codes = [worker.wait() for worker in workers]
     sys.exit(max(abs(code) for code in codes))
 
 

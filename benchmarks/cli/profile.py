@@ -16,7 +16,6 @@ from benchmarks.cli.choices import (
     TrackName,
     entries_of,
     manifest_of,
-    node_variables,
     plan_of,
     require_sense,
     scenarios_of,
@@ -26,6 +25,7 @@ from benchmarks.cli.console import INVALID, UserError, console, say
 from benchmarks.cli.progress import display
 from benchmarks.cli.settings import load_settings
 from benchmarks.results.result_set import ResultSet
+from benchmarks.run.frameworks import database_variables
 from benchmarks.run.labs.local import LocalLab
 from benchmarks.run.profiling import PROFILER, PROFILES, draw_memory, flame_graphs, memray_variables, nothing_beside, profiled
 from benchmarks.run.suite import Suite
@@ -64,7 +64,7 @@ def profile(
     with alone(share_the_machine) as flags, ExitStack() as stack:
         say_what_is_up()
         allocations = Path(stack.enter_context(TemporaryDirectory(prefix="queuelab-memray-"))) if memory else None
-        running = stack.enter_context(LocalLab(node_variables() | memray_variables(allocations)))
+        running = stack.enter_context(LocalLab(database_variables() | memray_variables(allocations)))
         entries = entries_of(variants, running)
         if any(entry.name != entry.variant for entry in entries):
             raise UserError("profiles bear the variants' own names: enter each as it is called")

@@ -1,7 +1,6 @@
 """What the recorder, the producer, the agent and its sampling cost. Every comparison alternates its two sides and is a ratio."""
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -13,6 +12,7 @@ import psutil
 
 from benchmarks.checkout import CHECKOUT
 from benchmarks.harness.figures import QUEUE, Figure, Sizes, at_least, at_most, ratios
+from benchmarks.run.environment import lab_environment
 from benchmarks.run.frameworks import ask_framework
 from benchmarks.run.labs.local import BASE_ENVIRONMENT, LocalLab, environment_of, interpreter
 from benchmarks.run.nodes import steps as node_steps
@@ -39,7 +39,7 @@ def _self_cost(lab: LocalLab, environment: str, arguments: Sequence[str], more: 
         capture_output=True,
         text=True,
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), LAB_ID_VARIABLE: lab.lab_id, **more},
+        env=lab_environment({LAB_ID_VARIABLE: lab.lab_id, **more}),
         check=True,
     )
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -68,10 +68,8 @@ def enqueue_cost(lab: LocalLab, variants: Sequence[str], sizes: Sizes) -> Iterat
 @contextmanager
 def _bare_worker(lab: LocalLab, framework: str, variant: str, processes: int) -> Iterator[list[psutil.Process]]:
     """The variant's own worker, started as a user would: no agent, no recorder."""
-    os.environ[REDIS_URL_VARIABLE] = lab.redis_url
     request = {"variant": variant, "processes": processes, "concurrency": 1, "queues": [BARE_QUEUE], "track": "normalised"}
-    plan = ask_framework(framework, {"op": "plan", "request": request})
-    del os.environ[REDIS_URL_VARIABLE]
+    plan = ask_framework(framework, {"op": "plan", "request": request}, {REDIS_URL_VARIABLE: lab.redis_url})
     workers = [lab.spawn_worker(f"bare-{variant}-{i}", c["arguments"], c["environment"]) for i, c in enumerate(plan["commands"])]
     try:
         yield [psutil.Process(worker.pid) for worker in workers]

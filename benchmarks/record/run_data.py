@@ -150,6 +150,8 @@ class WorkerRecord:
     idle: TreeSample
     """After the warm-up, before the first load. Of a worker whose start belongs to a phase: once it is connected and has settled,
     or, if tasks were waiting for it, when they have ended."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """All variables that its first process was started with, without secrets."""
 
 
 @dataclass(frozen=True, slots=True)

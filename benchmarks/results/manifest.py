@@ -1,5 +1,6 @@
 """On what a result set was made: code, settings, scenarios, versions and host, as one document."""
 
+import os
 import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 
 from benchmarks.checkout import CHECKOUT
 from benchmarks.record.better import Direction, all_written
+from infrastructure.environment import made
 
 
 class Described(Protocol):
@@ -124,8 +126,10 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    # The folder says which repository it is, and no variable; that it may belong to another user does not matter here.
+    command = ["git", "-C", str(folder), "-c", f"safe.directory={folder.resolve()}", *arguments]
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, env=made(os.environ, {}), check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -11,6 +11,7 @@ from benchmarks.record.run_data import RunContext, RunData
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Device, Look, PhasePlan, Scenario
 from benchmarks.run.devices.flame_graph import FlameGraph
+from benchmarks.run.environment import lab_environment
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.labs.local import LocalLab, interpreter, packages_of
 from infrastructure.agent.memory_profile import DIR_VARIABLE, PATH_VARIABLE
@@ -114,6 +115,6 @@ def draw_memory(results: ResultSet, allocations: Path) -> None:
 def _draw_memory(allocations: Path, target: Path) -> None:
     command = [str(interpreter(MEMRAY_ENVIRONMENT)), "-m", "memray", "flamegraph", "--force"]
     command += ["--output", str(target), str(allocations)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=lab_environment({}), check=False)
     if done.returncode != 0:
         raise LabError(f"memray could not draw {allocations.name}: {(done.stderr or done.stdout).strip()}")

@@ -21,10 +21,10 @@ _END_LIMIT_S = 2.0
 class BridgeClient:
     """Hands orders to the bridge, one at a time; starts it when it is first needed, and again when it has died."""
 
-    def __init__(self, python: Path, framework: str, environment: Mapping[str, str], checkout: Path, log: Path) -> None:
+    def __init__(self, python: Path, framework: str, environment: Mapping[str, str], folder: Path, log: Path) -> None:
         self._command = [str(python), "-m", "tasks.bridge", framework]
         self._environment = dict(environment)
-        self._checkout = checkout
+        self._folder = folder
         self._log = log
         self._lock = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,7 +109,7 @@ class BridgeClient:
                         stdout=subprocess.PIPE,
                         stderr=log,
                         env=self._environment,
-                        cwd=self._checkout,
+                        cwd=self._folder,
                         start_new_session=True,
                     )
                 except OSError as error:

@@ -27,8 +27,9 @@ from infrastructure.agent.requests import LabState, StartWatch, SubscribersStart
 from infrastructure.agent.sampling import Sampler
 from infrastructure.agent.settings import AgentSettings
 from infrastructure.agent.starting import evict, watch_start
-from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState, child_environment
+from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState
 from infrastructure.agent.web import WebApplication
+from infrastructure.environment import made_for_framework, shown
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import OPTIONAL_PATH_VARIABLE, Depth, WorkerCommand
 
@@ -53,11 +54,14 @@ class Node:
         self.settings = settings
         settings.events_dir.mkdir(parents=True, exist_ok=True)
         self._logs = Path(tempfile.mkdtemp(prefix="lab-agent-"))
-        children = child_environment(environment, CHECKOUT)
+        # An empty folder: some frameworks read files such as .env where they are started.
+        working = self._logs / "working"
+        working.mkdir()
+        children = made_for_framework(environment, os.fspath(CHECKOUT))
         self._python_path = children["PYTHONPATH"]
         self._optional = environment.get(OPTIONAL_PATH_VARIABLE)
-        self.bridge = BridgeClient(settings.framework_python, settings.framework, children, CHECKOUT, self._logs / "bridge.log")
-        self.worker = Supervisor(children, CHECKOUT, self._logs, lambda: self.bridge.pid)
+        self.bridge = BridgeClient(settings.framework_python, settings.framework, children, working, self._logs / "bridge.log")
+        self.worker = Supervisor(children, working, self._logs, lambda: self.bridge.pid)
         self.producer = ProducerDesk(self.bridge)
         self.sampler = Sampler(self.worker.tree, settings.own_cgroup)
         self.web = WebApplication(settings.framework_python, settings.framework, self.worker, self.sampler)
@@ -111,15 +115,16 @@ class Node:
             self._autostart = asyncio.create_task(self._start_by_itself(self.settings.autostart))
 
     async def start_worker(self, request: WorkerStart) -> dict[str, Any]:
-        """Start a worker, in the place of one that the node had started by itself. Answers its plan and root pids."""
+        """Start a worker, in the place of one that the node had started by itself. Answers its plan, its root pids, and the
+        environment of the first of its commands."""
         await self._end_autostarted()
-        plan = await self._start(request)
+        plan, environment = await self._start(request)
         worker = self.worker
         self._starting = None
         if request.watch is not None:
             watching = asyncio.to_thread(watch_start, worker.root_pids, worker.logs, worker.spawned_ns, self._redis_port)
             self._starting = asyncio.create_task(watching)
-        return {"plan": plan, "pids": worker.root_pids}
+        return {"plan": plan, "pids": worker.root_pids, "environment": shown(environment)}
 
     async def start_times(self) -> StartTimes:
         """How the worker's start went; returns once it is connected. Raises SupervisionError with its log's end if it ends before
@@ -219,7 +224,7 @@ class Node:
         """No worker has died. A subscriber that did is the business of the run that it was for."""
         return self.settings.role != "worker" or self.worker.state is not WorkerState.DIED
 
-    async def _start(self, request: WorkerStart) -> dict[str, Any]:
+    async def _start(self, request: WorkerStart) -> tuple[dict[str, Any], dict[str, str]]:
         wish = request.model_dump(exclude={"optional_packages", "watch"}) | {"variant": self.settings.variant}
         plan = await self.bridge.order("plan", request=wish)
         more = self._optional_path() if request.optional_packages else {}
@@ -229,7 +234,7 @@ class Node:
         commands = [self._watched(command, index) for index, command in enumerate(commands)]
         await self.worker.start(commands)
         self._queues = request.queues
-        return plan
+        return plan, self.worker.environment_of(commands[0])
 
     async def _prepare(self, watch: StartWatch) -> dict[str, str]:
         """Have the start as cold as is asked for; answers what its environment needs."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import enum
-import os
 import signal
 import subprocess
 import time
@@ -57,16 +56,16 @@ class _Root:
 class Supervisor:
     """One worker at a time, made of root processes and all that they start.
 
-    ``bridge_session`` names the session that is not the worker's. Operations that change the worker exclude each other; only
-    :meth:`kill` cuts a :meth:`stop` short. Each raises NodeConflictError where the worker's state does not allow it, and
-    SupervisionError where the processes do not obey.
+    Its processes start in ``folder``; ``bridge_session`` names the session that is not the worker's. Operations that change the
+    worker exclude each other; only :meth:`kill` cuts a :meth:`stop` short. Each raises NodeConflictError where the worker's state
+    does not allow it, and SupervisionError where the processes do not obey.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], checkout: Path, logs: Path, bridge_session: Callable[[], int | None]
+        self, environment: Mapping[str, str], folder: Path, logs: Path, bridge_session: Callable[[], int | None]
     ) -> None:
         self._environment = dict(environment)
-        self._checkout = checkout
+        self._folder = folder
         self._logs = logs
         self._bridge_session = bridge_session
         self._lock = asyncio.Lock()
@@ -113,6 +112,10 @@ class Supervisor:
     def root_pids(self) -> list[int]:
         """The processes that were started, one for each command."""
         return [root.process.pid for root in self._roots]
+
+    def environment_of(self, command: WorkerCommand) -> dict[str, str]:
+        """All variables that the processes of a command start with."""
+        return {**self._environment, **command.environment}
 
     def tree(self) -> list[psutil.Process]:
         """All living processes of the worker."""
@@ -211,8 +214,8 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**self._environment, **command.environment},
-                cwd=self._checkout,
+                env=self.environment_of(command),
+                cwd=self._folder,
                 start_new_session=True,
                 pass_fds=inherited,
             )
@@ -303,9 +306,3 @@ def _is_stopped(process: psutil.Process) -> bool | None:
         return process.status() == psutil.STATUS_STOPPED
     except psutil.NoSuchProcess:
         return None
-
-
-def child_environment(environment: Mapping[str, str], checkout: Path) -> dict[str, str]:
-    """What the agent's children inherit: its own environment with the checkout to import from, and without its token."""
-    kept = {name: value for name, value in environment.items() if name not in ("LAB_TOKEN", "LAB_TOKEN_FILE")}
-    return kept | {"PYTHONPATH": os.fspath(checkout)}

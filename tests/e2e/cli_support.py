@@ -145,7 +145,7 @@ class Ended:
 
 
 class LabCli:
-    """Starts ``python -m benchmarks`` with the lab's own interpreter; result sets go to a folder of the test."""
+    """Starts ``python -E -m benchmarks``, as recipes do, by the lab's own interpreter; result sets go to a folder of the test."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.results = folder / "results"
@@ -159,7 +159,7 @@ class LabCli:
         out, err = self._folder / f"{number}.out", self._folder / f"{number}.err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
-                [str(environment_python("lab")), "-m", "benchmarks", *arguments],
+                [str(environment_python("lab")), "-E", "-m", "benchmarks", *arguments],
                 cwd=CHECKOUT,
                 env={**self._environment, **environment},
                 stdin=subprocess.DEVNULL,

@@ -1,6 +1,5 @@
 """A flame graph of a worker's process tree while a phase goes on, drawn by py-spy."""
 
-import os
 import re
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import pandas as pd
 import psutil
 
 from benchmarks.run.contract import Places
+from benchmarks.run.environment import lab_environment
 from benchmarks.run.labs.lab import LabError
 
 BEGIN_LIMIT_S = 30.0
@@ -61,7 +61,7 @@ class FlameGraph:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **self.variables},
+                    env=lab_environment(self.variables),
                     start_new_session=True,
                 )
             try:

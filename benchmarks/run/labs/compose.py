@@ -11,6 +11,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.run.environment import runner_environment
 from benchmarks.run.labs.compose_services import (
     TOKEN_VARIABLE,
     Container,
@@ -128,8 +129,7 @@ class Compose:
         ids = self._output("ps", "--quiet").split()
         if not ids:
             return {}
-        done = subprocess.run([self._command(())[0], "inspect", *ids], check=False, capture_output=True, text=True)
-        self._checked(done)
+        done = self._started([self._command(())[0], "inspect", *ids])
         found = {}
         for row in json.loads(done.stdout):
             for network in row["NetworkSettings"]["Networks"].values():
@@ -158,7 +158,7 @@ class Compose:
 
     def _variable(self, name: str) -> str:
         """As Compose resolves it: the environment, even if empty there, before ``.env``."""
-        return os.environ.get(name, dotenv_values(self._checkout / ".env").get(name) or "")
+        return runner_environment(os.environ).get(name, dotenv_values(self._checkout / ".env").get(name) or "")
 
     def _require_values(self, names: Collection[str]) -> None:
         missing = sorted(name for name in names if not self._variable(name))
@@ -167,12 +167,17 @@ class Compose:
 
     def _run(self, *arguments: str) -> None:
         """Run with the terminal as it is, so that Docker shows its own progress."""
-        self._checked(subprocess.run(self._command(arguments), cwd=self._checkout, check=False))
+        environment = runner_environment(os.environ)
+        self._checked(subprocess.run(self._command(arguments), cwd=self._checkout, env=environment, check=False))
 
     def _output(self, *arguments: str) -> str:
-        done = subprocess.run(self._command(arguments), cwd=self._checkout, check=False, capture_output=True, text=True)
+        return self._started(self._command(arguments)).stdout
+
+    def _started(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        environment = runner_environment(os.environ)
+        done = subprocess.run(command, cwd=self._checkout, env=environment, check=False, capture_output=True, text=True)
         self._checked(done)
-        return done.stdout
+        return done
 
     @staticmethod
     def _command(arguments: Sequence[str]) -> list[str]:

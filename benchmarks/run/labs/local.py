@@ -22,8 +22,10 @@ from typing import Any, Self
 import redis
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.run.environment import lab_environment
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.client import NodeClient
+from infrastructure.environment import NODE_VARIABLES_VARIABLE
 from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import (
     FRAMEWORKS_PATH_VARIABLE,
@@ -39,6 +41,8 @@ BASE_ENVIRONMENT = "base"
 OPTIONAL_ENVIRONMENT = "optional"
 TEMPORARY_VARIABLE = "TMPDIR"
 """Where the tempfile module and most other programs put what they do not need for long: in the lab's folder it ends with it."""
+
+_without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def environment_of(framework: str) -> str:
@@ -59,13 +63,6 @@ def packages_of(environment: str) -> Path:
     """Where an environment's packages lie. Raises LabError when it has not been made."""
     python = interpreter(environment)
     return next(python.parents[1].glob("lib/python3.*/site-packages"))
-
-
-def _environment() -> dict[str, str]:
-    """What every process of the lab starts from. Without bytecode on disk each start would compile all over again, which shows in
-    a worker's memory and CPU."""
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**inherited, "PYTHONPATH": str(CHECKOUT)}
 
 
 def _folder_for(lab_id: str) -> Path:
@@ -108,6 +105,7 @@ class LocalLab:
                 [interpreter("lab"), "-m", "infrastructure.janitor", self.lab_id, str(self.folder)],
                 stdin=subprocess.PIPE,
                 cwd=CHECKOUT,
+                env=lab_environment({}),
                 start_new_session=True,
             )
             self.folder.mkdir(mode=0o700)
@@ -147,7 +145,7 @@ class LocalLab:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=CHECKOUT,
-                env={**_environment(), LAB_ID_VARIABLE: self.lab_id, TEMPORARY_VARIABLE: str(self.folder), **environment},
+                env=lab_environment({LAB_ID_VARIABLE: self.lab_id, TEMPORARY_VARIABLE: str(self.folder), **environment}),
                 start_new_session=True,
             )
         self._children.append(child)
@@ -193,7 +191,7 @@ class LocalLab:
         give_up_at = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                urllib.request.urlopen(f"{self.mock_api_url}/health", timeout=1.0).close()
+                _without_proxy.open(f"{self.mock_api_url}/health", timeout=1.0).close()
             except OSError:
                 if child.poll() is not None or time.monotonic() > give_up_at:
                     raise self._failed("mock-api", child) from None
@@ -245,6 +243,7 @@ class LocalLab:
             {
                 **environment,
                 **self._node_variables,
+                NODE_VARIABLES_VARIABLE: " ".join(self._node_variables),
                 "LAB_FRAMEWORK_PYTHON": str(framework_python),
                 "LAB_TOKEN": self.token,
                 "LAB_AGENT_PORT": "0",

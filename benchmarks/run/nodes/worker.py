@@ -14,10 +14,12 @@ _WATCHED = ("bytecode_cold", "page_cache_cold", "profile_imports")
 
 @dataclass(frozen=True, slots=True)
 class StartedWorker:
-    """A worker that was started: what the framework makes of the request, and one root process for each command."""
+    """A worker that was started: what the framework makes of the request, one root process for each command, and all variables
+    of the first of them."""
 
     plan: WorkerPlan
     pids: tuple[int, ...]
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class WorkerCalls(Transport):
             "watch": None if watch is None else {name: getattr(watch, name) for name in _WATCHED},
         }
         answer = self._post("/worker/start", body, limit_s=FRAMEWORK_LIMIT_S)
-        return StartedWorker(_plan(answer["plan"]), tuple(answer["pids"]))
+        return StartedWorker(_plan(answer["plan"]), tuple(answer["pids"]), answer["environment"])
 
     def start_times(self) -> StartTimes:
         """How the start went, if it was watched; returns once the worker is connected to Redis."""

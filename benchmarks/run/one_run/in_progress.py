@@ -1,5 +1,6 @@
 """A run while it is made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -46,6 +47,8 @@ class RunInProgress:
     queues: list[str] = field(default_factory=list)
     """Those that it listens to."""
     worker_is_up: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the worker was started with."""
     is_warm: bool = False
     """Whether the worker is warm. One that was started as part of a phase is not."""
     is_sampled: bool = False

@@ -37,6 +37,7 @@ def start_worker(run: RunInProgress, wish: WorkerWish, watch: StartWish | None =
         watch=watch,
     )
     run.worker_is_up = True
+    run.environment = started.environment
     return started.plan
 
 
@@ -68,6 +69,7 @@ def describe_worker(run: RunInProgress, plan: WorkerPlan, idle: TreeSample) -> N
             died=None,
             same_time_namespace=all(clock.shares_clock(c.boot_id, c.time_namespace) for c in clocks),
             idle=idle,
+            environment=run.environment,
         )
     )
 
