@@ -65,6 +65,7 @@ def variants_of(results: ResultSet, scenario: str, measures: Iterable[str]) -> d
             variant,
             [row for row in rows if row.variant == variant],
             [run for run in stored if run.result.variant == variant],
+            results.manifest()["scenarios"][scenario]["headline"],
             wanted,
         )
         for variant in names
@@ -144,7 +145,9 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
     )
 
 
-def _variant(name: str, rows: Sequence[RunResult], stored: Sequence[StoredRun], measures: Iterable[str]) -> VariantAnalysis:
+def _variant(
+    name: str, rows: Sequence[RunResult], stored: Sequence[StoredRun], headline: str, measures: Iterable[str]
+) -> VariantAnalysis:
     workers = [worker for run in stored if (worker := _mapping(run.record.get("worker")))]
     executed = [asked for run in stored if isinstance(asked := run.record.get("executed_variant"), str)]
     return VariantAnalysis(
@@ -152,14 +155,15 @@ def _variant(name: str, rows: Sequence[RunResult], stored: Sequence[StoredRun], 
         framework=rows[0].framework,
         executed=executed[0] if executed else name,
         runs=tuple(rows),
+        headline=headline,
         measures=describe_measures({measure: _values(rows, measure) for measure in measures}),
         worker=workers[0] if workers else {},
     )
 
 
 def _values(rows: Sequence[RunResult], measure: str) -> list[float]:
-    """Over the valid runs, in their order."""
-    return [float(value) for row in rows if row.valid and (value := row.measures.get(measure)) is not None]
+    """Over the runs that count for it, in their order."""
+    return [float(value) for row in rows if (value := row.value(measure)) is not None]
 
 
 def _set_warnings(results: ResultSet, made: int) -> Iterable[NamedWarning]:
@@ -202,7 +206,7 @@ def _without_control(
         return
     if control is None:
         yield NO_CONTROL.warning(scenario=scenario, reason="no control was entered")
-    elif control not in variants or not variants[control].valid_runs:
+    elif control not in variants or not variants[control].has_figures:
         yield NO_CONTROL.warning(scenario=scenario, reason=f"the control {control} has no valid run")
 
 

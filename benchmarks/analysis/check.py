@@ -17,6 +17,6 @@ def failures(analysis: Analysis) -> tuple[str, ...]:
         reasons.append(f"invalid: {run.scenario} {run.variant} #{run.repetition}: {why or 'the run does not say why'}")
     runs = [run for scenario in analysis.scenarios for variant in scenario.variants.values() for run in variant.runs]
     only_profiles = bool(runs) and all(PROFILED.among(run.flags) for run in runs)
-    if not only_profiles and not any(run.valid for run in runs):
+    if not only_profiles and not any(run.has_figures for run in runs):
         reasons.append("nothing measured: the result set holds no valid run")
     return tuple(reasons)

@@ -61,8 +61,8 @@ def hold_against(expected: Mapping[str, str], runs: Mapping[str, Sequence[RunRes
 
 
 def _ratio(run: RunResult, measure: str, wanted: str) -> float | None:
-    measured, expected = run.measures.get(measure), run.measures.get(wanted)
-    if not run.valid or measured is None or not expected:
+    measured, expected = run.value(measure), run.value(wanted)
+    if measured is None or not expected:
         return None
     ratio = measured / expected
     return ratio if math.isfinite(ratio) else None

@@ -59,7 +59,7 @@ def _listed(path: Path, latest: bool) -> Listed:
         state=manifest["state"],
         scenarios=tuple(sorted(int(scenario["number"]) for scenario in manifest["scenarios"].values())),
         variants=tuple(_distinct(run.result.variant for run in runs)),
-        valid_runs=sum(run.result.valid for run in runs),
+        valid_runs=sum(run.result.keeps(manifest["scenarios"][run.result.scenario]["headline"]) for run in runs),
         made_runs=sum(exclusion(run.result.flags) is None for run in runs),
     )
 

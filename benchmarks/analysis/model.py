@@ -87,6 +87,8 @@ class VariantAnalysis:
     """The framework's own name of the variant that ran."""
     runs: tuple[RunResult, ...]
     """Every run in the order in which they were made, invalid ones included; columns that relate to the control are filled in."""
+    headline: str
+    """The measure by which it is said how many of them are valid."""
     measures: Mapping[str, MeasureDescription]
     """For every column of the scenario, in its order."""
     worker: Mapping[str, Any]
@@ -94,8 +96,13 @@ class VariantAnalysis:
 
     @property
     def valid_runs(self) -> int:
-        """Runs that count."""
-        return sum(run.valid for run in self.runs)
+        """Runs that count for the headline."""
+        return sum(run.keeps(self.headline) for run in self.runs)
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether any of its runs counts for anything."""
+        return any(run.has_figures for run in self.runs)
 
     @property
     def made_runs(self) -> int:
@@ -265,7 +272,7 @@ class Analysis:
         return (*self.warnings, *(warning for scenario in self.scenarios for warning in scenario.warnings))
 
     def invalid_runs(self) -> tuple[RunResult, ...]:
-        """Every run that does not count, without those that are excluded."""
+        """Every run of which something is invalid, without those that are excluded."""
         variants = [variant for scenario in self.scenarios for variant in scenario.variants.values()]
         return tuple(run for variant in variants for run in variant.runs if not run.valid and exclusion(run.flags) is None)
 

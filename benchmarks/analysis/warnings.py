@@ -160,7 +160,7 @@ def _of_variant(scenario: str, variant: VariantAnalysis, headline: str, measures
             yield RUN_INVALID.warning(scenario=scenario, variant=variant.name, run=run)
     if variant.excluded is not None:
         return
-    if not variant.valid_runs:
+    if not variant.has_figures:
         yield NO_VALID_RUN.warning(scenario=scenario, variant=variant.name, made=variant.made_runs)
         return
     for measure in measures:
@@ -186,7 +186,7 @@ def _from_flag(flag: Flag, scenario: str, variant: str, run: RunResult | None = 
 
 def _outliers(scenario: str, variant: VariantAnalysis, measure: str) -> Iterator[NamedWarning]:
     description = variant.measures[measure]
-    runs = [run for run in variant.runs if run.valid and run.measures.get(measure) is not None]
+    runs = [run for run in variant.runs if run.value(measure) is not None]
     for position in outliers(description.values):
         yield OUTLIER.warning(
             scenario=scenario,

@@ -121,5 +121,5 @@ def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: Resu
         raise
     results.finish("complete")
     print_end(console, results)
-    if not any(stored.result.valid for stored in results.stored_runs()):
+    if not any(stored.result.has_figures for stored in results.stored_runs()):
         raise typer.Exit(INVALID)

@@ -38,7 +38,7 @@ def _cell(values: Sequence[float]) -> str:
 
 
 def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
-    """A row per variant, the best headline first."""
+    """A row per variant, the best headline first; runs are counted as valid by it."""
     title = f"{scenario.number}. {scenario.title}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("variant", no_wrap=True)
@@ -47,11 +47,11 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
         table.add_column(heading, justify="right", min_width=NARROWEST, overflow="fold")
     names = dict.fromkeys(r.variant for r in results)
 
-    def valid(name: str) -> list[RunResult]:
-        return [r for r in results if r.variant == name and r.valid]
+    def valid(name: str) -> int:
+        return sum(r.keeps(scenario.headline) for r in results if r.variant == name)
 
     def values(name: str, measure: str) -> list[float]:
-        return [float(v) for r in valid(name) if (v := r.measures.get(measure)) is not None]
+        return [float(v) for r in results if r.variant == name and (v := r.value(measure)) is not None]
 
     def headline(name: str) -> float:
         found = values(name, scenario.headline)
@@ -60,10 +60,10 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
     for name in sorted(names, key=headline, reverse=True):
         excluded = [flag for r in results if r.variant == name and (flag := exclusion(r.flags))]
         made = sum(1 for r in results if r.variant == name) - len(excluded)
-        count = f"{len(valid(name))}/{made}" if made else excluded[0].code
-        style = None if len(valid(name)) == made else "yellow"
+        count = f"{valid(name)}/{made}" if made else excluded[0].code
+        style = None if valid(name) == made else "yellow"
         table.add_row(name, count, *(_cell(values(name, measure)) for measure in scenario.summary), style=style)
-    if any(1 < len(valid(name)) < FEWEST_RUNS for name in names):
+    if any(1 < valid(name) < FEWEST_RUNS for name in names):
         table.caption = f"below {FEWEST_RUNS} runs: mean, and range"
         table.caption_justify = "left"
     return table

@@ -28,17 +28,22 @@ def group_flags(measure: str, values: Sequence[float], fewest_runs: int = FEWEST
 
 
 def wants_another_run(results: Sequence[RunResult], headline: str, runs: int, max_runs: int) -> bool:
-    """Whether a variant that has these results needs one more: too few are valid, or the 95 % interval of the headline measure
-    is wider than ±5 % while the budget lasts. A variant that only ever failed is given up."""
+    """Whether a variant that has these results needs one more: too few are valid for some measure, or the 95 % interval of the
+    headline measure is wider than ±5 % while the budget lasts. A variant that only ever failed is given up."""
     if len(results) >= max_runs or any(UNSUPPORTED.among(r.flags) for r in results):
         return False
-    valid = [r for r in results if r.valid]
     failed = [r for r in results if r.failure is not None]
-    if not valid and len(failed) >= FAILURES_BEFORE_GIVING_UP:
+    if len(failed) == len(results) and len(failed) >= FAILURES_BEFORE_GIVING_UP:
         return False
-    if len(valid) < runs:
+    if fewest_kept(results) < runs:
         return True
     if runs < RUNS_FOR_AN_INTERVAL:
         return False
-    values = [float(v) for r in valid if (v := r.measures.get(headline)) is not None]
+    values = [float(v) for r in results if (v := r.value(headline)) is not None]
     return not interval_narrow_enough(values)
+
+
+def fewest_kept(results: Sequence[RunResult]) -> int:
+    """How many of these runs count for that of their measures for which the fewest do."""
+    measures = {name for r in results for name in r.measures}
+    return min((sum(r.keeps(name) for r in results) for name in measures), default=sum(r.valid for r in results))

@@ -1,7 +1,7 @@
 """What must be said of a run before its figures are believed: named flags, each with what it means and what to do.
 
-A flag of severity *invalid* takes the run out of every statistic; so does *excluded*, though nothing is wrong with the run; a
-*warning* leaves it in and says why to doubt it; a *note* only explains.
+A flag of severity *invalid* takes what is of its phase out of every statistic, or the whole run where it is of no phase; so does
+*excluded*, though nothing is wrong with the run; a *warning* leaves it in and says why to doubt it; a *note* only explains.
 
 Here are the flags that any run can have. The rule that raises one stands beside what it looks at; a flag that only one scenario
 or device can raise is declared in its file, and listed there.
@@ -77,9 +77,14 @@ class FlagKind:
         return any(flag.code == self.code for flag in flags)
 
 
+def invalid_phases(flags: Iterable[Flag]) -> frozenset[str]:
+    """The phases that may enter no statistic by these flags; an empty name among them stands for the whole run."""
+    return frozenset(flag.phase for flag in flags if flag.severity in (Severity.INVALID, Severity.EXCLUDED))
+
+
 def is_valid(flags: Iterable[Flag]) -> bool:
-    """Whether a run with these flags may enter a statistic."""
-    return all(flag.severity not in (Severity.INVALID, Severity.EXCLUDED) for flag in flags)
+    """Whether nothing of a run with these flags is invalid."""
+    return not invalid_phases(flags)
 
 
 def exclusion(flags: Iterable[Flag]) -> Flag | None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmarks.plan.wishes import StartWish
 from benchmarks.record.accounting import Account
-from benchmarks.record.flags import Flag
+from benchmarks.record.flags import Flag, invalid_phases
 from benchmarks.record.task_table import TaskTable
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Variant
@@ -206,10 +206,33 @@ class RunResult:
     repetition: int
     """1, 2, ... within the scenario and variant."""
     valid: bool
+    """Whether nothing of it is invalid."""
     flags: Sequence[Flag] = ()
     measures: Measures = field(default_factory=dict)
+    """None for those that are of an invalid phase: they enter no statistic."""
     failure: str | None = None
     """Why the run could not be made at all (the worker did not start, a timeout), with the tail of its log."""
+    spoiled: Measures = field(default_factory=dict)
+    """What the measures came to that are of an invalid phase."""
+
+    @property
+    def invalid_phases(self) -> frozenset[str]:
+        """The phases that are invalid; an empty name stands for the whole run."""
+        return frozenset() if self.valid else invalid_phases(self.flags) or frozenset({""})
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether anything of it may enter a statistic."""
+        return self.valid or any(self.value(name) is not None for name in self.measures)
+
+    def keeps(self, measure: str) -> bool:
+        """Whether it counts for this measure: none of the measure's phases is invalid. An invalid run that does not say what is
+        spoiled, as one stored before phases were judged, counts for none."""
+        return self.valid or (bool(self.spoiled) and measure in self.measures and measure not in self.spoiled)
+
+    def value(self, measure: str) -> float | int | None:
+        """What it adds to the statistics of a measure; None where it was not measured or does not count."""
+        return self.measures.get(measure) if self.keeps(measure) else None
 
 
 def measured_phases(data: RunData) -> list[PhaseData]:

@@ -26,6 +26,8 @@ SHARED_COLUMNS: Mapping[str, str] = {
     "memory_mb": "highest PSS of the whole process tree of any of the run's workers, MB of 10^6 bytes",
     "cpu_percent": "CPU of the worker's tree over the drain, 100 = one core",
 }
+DRAIN_COLUMNS = ("task_count", "total_time", "throughput", "cpu_percent")
+"""Those of the drain."""
 LATENCY_COLUMNS = ("mean_latency", "p50", "p95", "p99")
 """Those of the paced phase."""
 MEMORY_OF_ONE_WORKER = "highest PSS of the worker's whole process tree, MB of 10^6 bytes"

@@ -45,7 +45,7 @@ class ScenarioCharts:
 
 def chart_data(analysis: ScenarioAnalysis, control: str | None, stored: Sequence[StoredRun]) -> ChartData:
     """What a scenario gets to draw from, of all the stored runs of its result set."""
-    drawn = [variant for variant in analysis.ranked() if variant.valid_runs]
+    drawn = [variant for variant in analysis.ranked() if variant.has_figures]
     valid = [run for run in stored if run.result.scenario == analysis.name and run.result.valid]
     return ChartData(
         variants=tuple(variant.name for variant in drawn),

@@ -243,6 +243,7 @@ def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
             return f"{shown(scenario, measure, reach.low)} to {shown(scenario, measure, reach.high)}"
         return f"±{shown(scenario, measure, (reach.high - reach.low) / 2)}"
 
+    invalid = analysis.invalid_runs()
     return {
         "analysis": analysis,
         "spread": spread,
@@ -256,7 +257,10 @@ def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
         "asked": list(_asked(analysis)),
         "machine": list(_machine(analysis.manifest)),
         "made_runs": sum(variant.made_runs for variant in variants),
-        "invalid_runs": analysis.invalid_runs(),
+        "valid_runs": sum(variant.valid_runs for variant in variants),
+        "has_figures": any(variant.has_figures for variant in variants),
+        "spoiled_runs": [run for run in invalid if not run.has_figures],
+        "partly_spoiled_runs": [run for run in invalid if run.has_figures],
         "own_warnings": list(_grouped(analysis.warnings)),
         "targets": [t for t in judged if t.target.kind is TargetKind.TARGET],
         "anti_patterns": [t for t in judged if t.target.kind is TargetKind.ANTI_PATTERN],
@@ -325,6 +329,7 @@ def _environment() -> jinja2.Environment:
         "sentence": lambda words_: f"{str(words_)[:1].upper()}{str(words_)[1:]}.",
         "cell": _markdown_cell,
         "is_excluded": lambda run: exclusion(run.flags) is not None,
+        "invalid_phases": lambda run: ", ".join(phase or "whole run" for phase in sorted(run.invalid_phases)),
         "flag_codes": lambda run: ", ".join(dict.fromkeys(flag.code for flag in run.flags)),
     }
     return environment

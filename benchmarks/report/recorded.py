@@ -96,7 +96,8 @@ class RunCurves:
 
 
 def reduce_run(stored: StoredRun) -> RunCurves:
-    """Read a run's raw data and keep what the charts need. Raises ResultSetError, naming the file, where it cannot be read."""
+    """Read a run's raw data and keep what the charts need of its valid phases. Raises ResultSetError, naming the file, where it
+    cannot be read."""
     records = [record for record in stored.record.get("phases") or [] if record["number"] > 0]
     if not records:
         return RunCurves(stored.result.variant, stored.result.run, (), None)
@@ -114,10 +115,11 @@ def reduce_run(stored: StoredRun) -> RunCurves:
             if (reader := phases.get(int(number))) is not None:
                 reader.read(batch, batch["phase"] == number)
     samples = _columns(stored.folder / "samples.parquet", _SAMPLE_COLUMNS)
+    curves = [reader.curve() for _, reader in sorted(phases.items())]
     return RunCurves(
         variant=stored.result.variant,
         run=stored.result.run,
-        phases=tuple(reader.curve() for _, reader in sorted(phases.items())),
+        phases=tuple(curve for curve in curves if curve.name not in stored.result.invalid_phases),
         timeline=_timeline(records, samples, begin_ns, edges_s, queued, in_flight),
     )
 

@@ -40,8 +40,8 @@ class ScenarioData:
         return [p for run in self.curves.get(variant, ()) for p in run.phases if p.name == phase and p.ended]
 
     def drawn(self) -> list[VariantAnalysis]:
-        """The variants with a valid run, the best headline first."""
-        return [variant for variant in self.analysis.ranked() if variant.valid_runs]
+        """The variants with a figure, the best headline first."""
+        return [variant for variant in self.analysis.ranked() if variant.has_figures]
 
 
 def scenario_data(analysis: Analysis, scenario: ScenarioAnalysis, curves: Mapping[str, Sequence[RunCurves]]) -> ScenarioData:

@@ -93,7 +93,7 @@ def _charts(
     for scenario in analysis.scenarios:
         curves: dict[str, list[RunCurves]] = {}
         for stored in results.stored_runs():
-            if stored.result.scenario == scenario.name and stored.result.valid:
+            if stored.result.scenario == scenario.name and "" not in stored.result.invalid_phases:
                 curves.setdefault(stored.result.variant, []).append(reduce_run(stored))
         general = charts_of(scenario_data(analysis, scenario, curves))
         data = chart_data(scenario, analysis.control, results.stored_runs())

@@ -11,20 +11,20 @@ from benchmarks.statistics import Interval, mean_interval
 
 @dataclass(frozen=True, slots=True)
 class ChartData:
-    """The variants of a scenario that have a valid run, and these runs. Nothing here is of a run that does not count."""
+    """The variants of a scenario that have a figure, and their runs. Nothing here is of what is invalid."""
 
     variants: tuple[str, ...]
     """The best headline first."""
     control: str | None
-    """Its name. It is among the variants only if it has a valid run."""
+    """Its name. It is among the variants only if it has a figure."""
     measured: Mapping[str, Mapping[str, tuple[float, ...]]]
-    """For each variant and measure the values over its valid runs, in the order in which these were made."""
+    """For each variant and measure the values over the runs that count for it, in the order in which these were made."""
     runs: Mapping[str, tuple[StoredRun, ...]]
-    """For each variant its valid runs, in that order. Their tasks, samples and readings are read from disk when asked for, which
-    raises ResultSetError where they cannot be."""
+    """For each variant the runs of which nothing is invalid, in that order; there may be none. Their tasks, samples and readings
+    are read from disk when asked for, which raises ResultSetError where they cannot be."""
 
     def values(self, variant: str, measure: str) -> tuple[float, ...]:
-        """Over the valid runs; empty where none has it, as in a set that is older than the measure."""
+        """Over the runs that count for it; empty where none does, as in a set that is older than the measure."""
         return self.measured.get(variant, {}).get(measure, ())
 
     def mean(self, variant: str, measure: str) -> float | None:

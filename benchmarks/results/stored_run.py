@@ -44,7 +44,8 @@ def samples_frame(samples: Sequence[TreeSample]) -> pd.DataFrame:
 
 def run_document(result: RunResult, record: Mapping[str, Any]) -> dict[str, Any]:
     """A run's ``run.json``. Raises ResultSetError for a measure that is no finite number."""
-    bad = [name for name, value in result.measures.items() if value is not None and not math.isfinite(value)]
+    both = (*result.measures.items(), *result.spoiled.items())
+    bad = [name for name, value in both if value is not None and not math.isfinite(value)]
     if bad:
         raise ResultSetError(
             f"run {result.run}: {', '.join(bad)} is not a number; a measure that could not be taken must be None"
@@ -60,6 +61,7 @@ def run_document(result: RunResult, record: Mapping[str, Any]) -> dict[str, Any]
         "flags": [flag.as_data() for flag in result.flags],
         "failure": result.failure,
         "measures": dict(result.measures),
+        "spoiled": dict(result.spoiled),
         "record": dict(record),
     }
 
@@ -81,4 +83,5 @@ def result_from(document: Mapping[str, Any]) -> RunResult:
         flags=tuple(Flag.from_data(flag) for flag in document["flags"]),
         measures=document["measures"],
         failure=document["failure"],
+        spoiled=document.get("spoiled", {}),
     )

@@ -1,4 +1,4 @@
-"""The tables of a scenario: a row for every run, and statistics over the valid ones. Pure."""
+"""The tables of a scenario: a row for every run, and statistics over what is valid of them. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,15 +11,18 @@ from benchmarks.record.shared import SHARED_COLUMNS
 from benchmarks.results.documents import FORMAT_VERSION
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe_each
 
+WHOLE_RUN = "whole run"
+"""What ``invalid_phases`` says of a run of which nothing stands."""
 LEADING_MEASURES = tuple(SHARED_COLUMNS)
-"""The measures that stand before ``variant``, ``valid`` and ``flags`` in a CSV, as far as the scenario has them."""
+"""The measures that stand before ``variant``, ``valid``, ``flags`` and ``invalid_phases`` in a CSV, as far as the scenario has
+them."""
 
 
 def csv_columns(measures: Sequence[str]) -> list[str]:
     """The header of a scenario's CSV, given its measures in order."""
     leading = [name for name in LEADING_MEASURES if name in measures]
     further = [name for name in measures if name not in LEADING_MEASURES]
-    return ["framework", "run", *leading, "variant", "valid", "flags", *further]
+    return ["framework", "run", *leading, "variant", "valid", "flags", "invalid_phases", *further]
 
 
 _Rows = Sequence[RunResult]
@@ -27,12 +30,12 @@ _Values = Mapping[str, float | int | None]
 
 
 def with_shares(rows: _Rows, shares: Mapping[str, str], control: str | None) -> list[_Values]:
-    """The measures of each row with those that relate it to the control: over the control's valid run of the same
-    repetition, which was made near in time, and where there is none over the mean of the control's valid runs. The control's own
+    """The measures of each row with those that relate it to the control: over the control's of the same repetition,
+    which was made near in time, and where there is none over the mean of the control's. The control's own
     are over that mean, for they are to show how far its runs lie apart."""
     filled = [dict(row.measures) for row in rows]
     for column, measure in shares.items():
-        known = {r.repetition: float(v) for r in rows if r.variant == control and r.valid and (v := r.measures.get(measure))}
+        known = {r.repetition: float(v) for r in rows if r.variant == control and (v := r.value(measure))}
         if not known or (mean := sum(known.values()) / len(known)) <= 0:
             continue
         for row, values in zip(rows, filled, strict=True):
@@ -43,8 +46,8 @@ def with_shares(rows: _Rows, shares: Mapping[str, str], control: str | None) -> 
     return list(filled)
 
 
-def _valid_values(rows: _Rows, measures: Sequence[_Values], name: str) -> list[float]:
-    values = [m.get(name) for row, m in zip(rows, measures, strict=True) if row.valid]
+def _values(rows: _Rows, measures: Sequence[_Values], name: str) -> list[float]:
+    values = [m.get(name) for row, m in zip(rows, measures, strict=True) if row.keeps(name)]
     return [float(value) for value in values if value is not None]
 
 
@@ -56,6 +59,7 @@ def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -
             "run": row.run,
             "variant": row.variant,
             "valid": row.valid,
+            "invalid_phases": ";".join(phase or WHOLE_RUN for phase in sorted(row.invalid_phases)),
             "flags": ";".join(dict.fromkeys(flag.code for flag in row.flags)),
             **values,
         }
@@ -72,7 +76,7 @@ def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures:
     for variant in sorted({row.variant for row in rows}):
         mine = [(row, values) for row, values in zip(rows, measures, strict=True) if row.variant == variant]
         own_rows, own_measures = [row for row, _ in mine], [values for _, values in mine]
-        headline = _valid_values(own_rows, own_measures, scenario["headline"])
+        headline = _values(own_rows, own_measures, scenario["headline"])
         variants[variant] = {
             "framework": own_rows[0].framework,
             "runs": [
@@ -100,7 +104,7 @@ def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures:
 
 
 def _described(rows: _Rows, measures: Sequence[_Values], names: Iterable[str]) -> Iterator[dict[str, float | int | None]]:
-    for description in describe_each([_valid_values(rows, measures, name) for name in names]):
+    for description in describe_each([_values(rows, measures, name) for name in names]):
         interval = description.interval
         yield {
             "n": description.n,

@@ -15,6 +15,7 @@ from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
+from benchmarks.record.soundness import Phases
 from benchmarks.results.chart_data import ChartData
 from benchmarks.run.nodes.client import NodeClient
 from tasks.contract import Variant
@@ -161,7 +162,13 @@ class Scenario(Protocol):
         ...
 
     def measures(self, data: RunData) -> Measures:
-        """The measures of one run: pure arithmetic on what was recorded."""
+        """The measures of one run: pure arithmetic on what was recorded. Any phase may be missing: a run may end early, and is
+        reckoned again without its invalid phases."""
+        ...
+
+    def measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """For every column the phases that it is of (:mod:`benchmarks.record.soundness`): if one of them is invalid, the run does
+        not count for it."""
         ...
 
     def flags(self, data: RunData) -> Sequence[Flag]:

@@ -7,10 +7,11 @@ from typing import Any
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.seeds import seed_of_run
 from benchmarks.plan.suite_plan import Entry, SuitePlan
-from benchmarks.record.enough import wants_another_run
+from benchmarks.record.enough import fewest_kept, wants_another_run
 from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Flag, Severity, exclusion, is_valid
 from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import RunResult
+from benchmarks.record.soundness import sound_measures
 from benchmarks.record.task_table import tasks_frame
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import samples_frame
@@ -99,7 +100,7 @@ class Suite:
         plan, made = self._plan, self._results_of(scenario, entry)
         if not self._wants_another(scenario, entry):
             return len(made)
-        missing = plan.runs - sum(r.valid for r in made)
+        missing = plan.runs - fewest_kept(made)
         return min(plan.max_runs, len(made) + max(1, missing))
 
     def _run(self, runner: Runner, scenario: Scenario, entry: Entry, repetition: int) -> None:
@@ -167,7 +168,8 @@ def result_of(recorded: RecordedRun, name: str, standing: Sequence[Flag] = ()) -
         reason = recorded.failure or "its worker was never warm"
         return replace(row, failure=reason, flags=(code.flag(reason=reason.splitlines()[0]), *standing))
     flags = (*run_flags(data), *spec.scenario.flags(data), *standing)
-    return replace(row, valid=is_valid(flags), flags=flags, measures=spec.scenario.measures(data))
+    sound = sound_measures(data, flags, spec.scenario.measures, spec.scenario.measured_in(data.context))
+    return replace(row, valid=is_valid(flags), flags=flags, measures=sound.measures, spoiled=sound.spoiled)
 
 
 def outcome_text(result: RunResult, scenario: Scenario) -> str:
@@ -193,6 +195,7 @@ def record_of(recorded: RecordedRun) -> dict[str, Any]:
         "sizes": dict(recorded.spec.sizes),
         "seed": recorded.spec.seed,
         "phase_names": dict(recorded.phase_names),
+        "measured_in": {} if data is None else recorded.spec.scenario.measured_in(data.context),
         "worker": None if data is None else data.worker,
         "phases": [] if data is None else [phase.record for phase in data.phases.values()],
         "accounts": {} if data is None else {name: phase.account for name, phase in data.phases.items()},

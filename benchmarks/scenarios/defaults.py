@@ -7,7 +7,15 @@ from benchmarks.plan.sizes import Sizes, require_least
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, RunContext, RunData
-from benchmarks.record.shared import HIGHER_IS_BETTER, LOWER_IS_BETTER, SHARED_COLUMNS, shared_measures
+from benchmarks.record.shared import (
+    DRAIN_COLUMNS,
+    HIGHER_IS_BETTER,
+    LATENCY_COLUMNS,
+    LOWER_IS_BETTER,
+    SHARED_COLUMNS,
+    shared_measures,
+)
+from benchmarks.record.soundness import Phases, first_match
 from benchmarks.record.totals import TOTAL_COLUMNS, totals
 from benchmarks.results.chart_data import ChartData
 from benchmarks.run.contract import Look, PhasePlan
@@ -18,7 +26,8 @@ class ScenarioDefaults:
     """The base of every scenario (:class:`benchmarks.run.contract.Scenario`).
 
     A scenario must give ``number``, ``name``, ``title``, ``question``, ``headline``, ``sizes``, ``summary`` and :meth:`phases`.
-    Mostly it also gives ``drained`` and ``paced``, ``own_columns`` with :meth:`own_measures`, and ``own_better``. All else is
+    Mostly it also gives ``drained`` and ``paced``, ``own_columns`` with :meth:`own_measures` and :meth:`own_measured_in`, and
+    ``own_better``. All else is
     what holds for most, and any of it can be given anew.
     """
 
@@ -83,6 +92,19 @@ class ScenarioDefaults:
 
     def own_measures(self, data: RunData) -> Measures:
         """The measures of the scenario's own, and any of the shared columns that it fills in another way."""
+        return {}
+
+    def measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """The shared columns of a drain and of latencies are of the phases ``drained`` and ``paced``, a share is of those of its
+        measure, others as :meth:`own_measured_in` says, and of the whole run where it says nothing."""
+        shared = {**dict.fromkeys(DRAIN_COLUMNS, (self.drained,)), **dict.fromkeys(LATENCY_COLUMNS, (self.paced,))}
+        known = {name: phases for name, phases in shared.items() if all(phases)}
+        own = self.own_measured_in(context)
+        found = first_match(self.columns, {**own, **{name: phases for name, phases in known.items() if name not in own}})
+        return {**found, **{share: found[measure] for share, measure in self.shares.items()}}
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """For columns, or patterns of their names (``half_*``; the first that fits holds), the phases that they are of."""
         return {}
 
     def flags(self, data: RunData) -> Sequence[Flag]:

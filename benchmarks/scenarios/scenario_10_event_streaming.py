@@ -11,6 +11,7 @@ from benchmarks.record.percentiles import FIGURE_WORDS, US_PER_MS, figures
 from benchmarks.record.resources import cpu_ms_per_task, cpu_per_1000, redis_cost
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.soundness import Phases
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.subscribers import Emissions, Subscribers
 from benchmarks.scenarios.alternatives import in_drawn_order
@@ -174,6 +175,15 @@ class EventStreaming(ScenarioDefaults):
             if (phase := data.phases.get(name)) and (stream := EventStream.of(phase)):
                 values |= _stream_measures(name, stream)
         return values
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """What events cost is of the drains with them and without."""
+        return {
+            **{f"{name}_drain_share": (OFF, name) for name in _EMITTING_DRAINS},
+            "emission_cpu_us_per_task": (OFF, ON_0),
+            "emission_*": (ON_0,),
+            **{f"{name}_*": (name,) for name in (*_DRAINS, PACED)},
+        }
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """Events that were not emitted, lost, or of unknown tasks; and a slow subscriber that did not keep up."""

@@ -16,7 +16,8 @@ from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
 from benchmarks.record.rate_search import Search
 from benchmarks.record.resources import phase_cpu_percent, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values, latency_measures
+from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, Values, latency_measures
+from benchmarks.record.soundness import Phases
 from benchmarks.record.web.application import APPLICATION_COLUMNS, application_measures
 from benchmarks.record.web.limits import limit_columns, limit_measures
 from benchmarks.record.web.requests import (
@@ -214,6 +215,23 @@ class FastApi(ScenarioDefaults):
         dispatch_per_s, nothing_per_s = (values.get(f"{endpoint}_service_level_per_s") for endpoint in (DISPATCH, NOTHING))
         values["dispatch_service_level_ratio"] = ratio(dispatch_per_s, nothing_per_s)
         return values
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """What an endpoint answers flat out sets the rates that are searched."""
+        flat = {endpoint: f"{endpoint}_{FLAT_OUT}" for endpoint in SEARCHED}
+        searched = {endpoint: (flat[endpoint], f"{endpoint}_{STEP}_*") for endpoint in SEARCHED}
+        loaded = ("flat_out_per_s", "web_busy_percent", "client_busy_percent", "web_cpu_s_per_1000")
+        of_first = ("first_dispatch_ms", "start_count", "startup_*", "web_memory_bare_mb", "web_memory_ready_mb")
+        of_calm = ("calm_*", "lateness_*", "answer_to_finish_*", "finished_before_answer_share", "background_task_*")
+        return {
+            **dict.fromkeys(DRAIN_COLUMNS, (flat[DISPATCH],)),
+            **{f"{endpoint}_{name}": (flat[endpoint],) for endpoint in SEARCHED for name in loaded},
+            "dispatch_service_level_ratio": tuple(phase for phases in searched.values() for phase in phases),
+            **{f"{endpoint}_service_level_*": phases for endpoint, phases in searched.items()},
+            **dict.fromkeys(of_first, (FIRST,)),
+            f"{WAIT}_*": (WAITED,),
+            **dict.fromkeys((*LATENCY_COLUMNS, *of_calm, *(f"{endpoint}_*" for endpoint in CALM_WEIGHTS)), (CALM,)),
+        }
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """What was not measured and why; where the client was the limit; where the service level was never held."""

@@ -10,6 +10,7 @@ from benchmarks.record.resources import TreeMemory, cpu_per_1000, redis_cost, wo
 from benchmarks.record.rules.rates import limits_per_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.soundness import Phases
 from benchmarks.record.task_table import Ints, TaskTable
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.scenarios.alternatives import in_drawn_order
@@ -136,6 +137,16 @@ class Throughput(ScenarioDefaults):
             values |= _latencies(half)
             values["half_rate_per_s"] = half.tasks.offered_rate_per_s()
         return values
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """The capacity sets the rate of ``half``."""
+        of_capacity = ("enqueue_per_s", "drain_per_s", "*_cpu_s_per_1000", "redis_*", "working_*")
+        return {
+            **dict.fromkeys(of_capacity, (CAPACITY,)),
+            "bulk_*": (BULK,),
+            "paced_*": (PACED,),
+            "half_*": (CAPACITY, HALF),
+        }
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """A note where the producer could not have kept half of the capacity up."""

@@ -14,7 +14,8 @@ from benchmarks.record.mock_api_books import MOCK_API_COLUMNS, asked_latencies_m
 from benchmarks.record.percentiles import figures
 from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, drain_cpu_s, phase_memory_mb
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import LATENCY_COLUMNS, Values
+from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, Values
+from benchmarks.record.soundness import Phases
 from benchmarks.record.spans import busy_s
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.mock_api import MOCK_API_LOG
@@ -181,6 +182,14 @@ class IoBound(CallsMockApi):
             values |= _best(points[best], found[best])
         return values
 
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """The best throughput is of all drains that it was picked from."""
+        return {
+            **{f"slots_{asked}_*": (_phase_of(tried),) for asked in SLOTS if (tried := _tried_for(asked, context)) is not None},
+            f"{LOGNORMAL}_*": (LOGNORMAL,),
+            **dict.fromkeys((*DRAIN_COLUMNS, "ideal_share"), ("slots_*",)),
+        }
+
     def asked_ms(self, phase: PhaseData, log: pd.DataFrame, data: RunData) -> pd.Series:
         """All of a phase have the same parameters."""
         return asked_latencies_ms(log, _parameters(data.context, lognormal=phase.record.name == LOGNORMAL))
@@ -218,14 +227,19 @@ def _parameters(context: RunContext, *, lognormal: bool) -> Parameters:
     return fixed | {"distribution": "lognormal", "sigma": sizes["lognormal_sigma"], **drawn}
 
 
-def _standing_for(asked: int, data: RunData) -> PhaseData | None:
-    """The drain with so many slots; where the variant has no more than it was tried with already, that one."""
-    context = data.context
+def _tried_for(asked: int, context: RunContext) -> int | None:
+    """With how many slots asked for the drain was made that stands for so many: where the variant has no more than it was tried
+    with already, with those. None where so many are not to be tried."""
     tried = [slots for slots in SLOTS if context.sizes[f"waves_{slots}"]]
     if asked not in tried:
         return None
-    first = next(slots for slots in tried if shape_for_waiting(context, slots) == shape_for_waiting(context, asked))
-    return data.phases.get(_phase_of(first))
+    return next(slots for slots in tried if shape_for_waiting(context, slots) == shape_for_waiting(context, asked))
+
+
+def _standing_for(asked: int, data: RunData) -> PhaseData | None:
+    """The drain that stands for so many slots."""
+    tried = _tried_for(asked, data.context)
+    return None if tried is None else data.phases.get(_phase_of(tried))
 
 
 def _best(phase: PhaseData, point: Mapping[str, float | int | None]) -> Values:

@@ -12,7 +12,8 @@ from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import figures, summarise
 from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, drain_cpu_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values, latency_measures
+from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, Values, latency_measures
+from benchmarks.record.soundness import Phases
 from benchmarks.record.spans import busy_rate_per_s, busy_s
 from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Look, PhasePlan
@@ -211,6 +212,29 @@ class CpuBound(ScenarioDefaults):
         if drain := phases.get(_drain(most)):
             values |= _drain_measures(drain, most, data.context.sizes["task_ms"])
         return values
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """A speed-up is of both drains; what heavy tasks add is of the light ones alone and beside them."""
+        single, drain = (_drain(1),), (_drain(context.processes),)
+        native = (POOL_NATIVE,) if context.variant.execution in SHARING else drain
+        of_drain = ("processes", "utilisation_share", "ideal_share", "worker_cpu_ms_per_task", "loaded_service_p50_ms")
+        return {
+            **dict.fromkeys((*DRAIN_COLUMNS, *of_drain), drain),
+            **{f"throughput_{in_words(n)}_per_s": (_drain(n),) for n in COUNTS_OF_PROCESSES},
+            **{f"speedup_{in_words(n)}": (*single, _drain(n)) for n in COUNTS_OF_PROCESSES[1:]},
+            **dict.fromkeys(("speedup", "speedup_per_added_process"), (*single, *drain)),
+            "task_service_p50_ms": single,
+            "heavy_throughput_per_s": (HEAVY,),
+            **dict.fromkeys(("pool_processes", "pool_python_per_s"), (POOL_PYTHON,)),
+            "pool_native_per_s": native,
+            "pool_heavy_python_per_s": (POOL_HEAVY,),
+            "gil_cost_ratio": (*native, POOL_PYTHON),
+            "slots_speedup_native": (*native, *single),
+            "slots_speedup_python": (POOL_PYTHON, *single),
+            "light_alone_*": (ALONE,),
+            **dict.fromkeys(("light_p50_added_ms", "light_p99_added_ms", "light_p99_ratio"), (ALONE, BESIDE)),
+            **dict.fromkeys((*LATENCY_COLUMNS, "light_*", "heavy_*"), (BESIDE,)),
+        }
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """Warnings where a task that ran alone was not as long as it was calibrated to be, and where heavy tasks overlapped."""

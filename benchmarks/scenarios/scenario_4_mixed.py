@@ -15,7 +15,8 @@ from benchmarks.record.percentiles import figures
 from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, worker_memory
 from benchmarks.record.rules.rates import limits_per_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.shared import LATENCY_COLUMNS, MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.soundness import Phases
 from benchmarks.record.spans import due_to_end_s
 from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Look, PhasePlan
@@ -159,6 +160,14 @@ class Mixed(CallsMockApi):
         if paced := data.phases.get(PACED):
             values |= _paced_measures(paced, data.context.sizes)
         return values
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """The capacity sets the rate of ``paced``."""
+        of_paced = (*LATENCY_COLUMNS, "paced_*", "waiting_at_last_send", "io_*", "light_*", "heavy_*")
+        return {
+            **dict.fromkeys(("processes", "slots", "worker_cpu_ms_per_task"), (CAPACITY,)),
+            **dict.fromkeys(of_paced, (CAPACITY, PACED)),
+        }
 
     def asked_ms(self, phase: PhaseData, log: pd.DataFrame, data: RunData) -> pd.Series:
         """By the sequence that the mix was drawn in; no task is tried more often than once."""

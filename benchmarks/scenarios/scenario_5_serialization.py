@@ -27,7 +27,8 @@ from benchmarks.record.payloads.stale_orders import ORDERS_SEEN, changed, stale_
 from benchmarks.record.percentiles import NS_PER_US
 from benchmarks.record.resources import phase_cpu_percent, redis_cost
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData, measured_phases
-from benchmarks.record.shared import Values, latency_measures
+from benchmarks.record.shared import LATENCY_COLUMNS, Values, latency_measures
+from benchmarks.record.soundness import Phases
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
@@ -38,8 +39,10 @@ from benchmarks.scenarios.payload_phases import (
     left_out,
     messages_of,
     messages_read,
+    paced_large_name,
     paced_name,
     paced_phases,
+    stale_name,
     stale_phase,
 )
 from tasks.contract import Variant
@@ -214,11 +217,41 @@ class Serialization(ScenarioDefaults):
             values[f"{slot}_{payload.name}_{figure}"] = _figure(data, messages, serializer, payload, figure)
         return values
 
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """Messages are read in the first phase, and how long they take sets the rate of the paced ones."""
+        default = default_serializer(context.variant)
+        read = (stale_name(default),)
+        paced = (*read, paced_name(default))
+        cells = {
+            f"{slot}_{payload.name}_{figure}": _phases_of(default if slot == "default" else slot, payload, figure, read)
+            for slot, payload, figure in _cells()
+        }
+        ways = {
+            f"orm_{way}_end_to_end_ms": (*read, paced_name(context.variant.model_serializer if way == "model" else default))
+            for way in WAYS
+        }
+        return {
+            **dict.fromkeys(("task_count", "cpu_percent", *LATENCY_COLUMNS), paced),
+            **cells,
+            **ways,
+            **dict.fromkeys(("orm_*_stale_share", "orm_changed_count"), (stale_name("*"),)),
+            "orm_*": read,
+        }
+
     def flags(self, data: RunData) -> Sequence[Flag]:
         """What arrived damaged, orders that were not changed in time, and what was left out."""
         missing = left_out(data)
         note = (PAYLOADS_LEFT_OUT.flag(payloads=", ".join(sorted(missing))),) if missing else ()
         return (*_damage(data), *_unchanged(data), *note)
+
+
+def _phases_of(serializer: str, payload: Payload, figure: str, read: Phases) -> Phases:
+    """Those that :func:`_figure` is taken from, and where it has a rate the one that sets it."""
+    if figure in ("message_bytes", "decode_us"):
+        return read
+    if figure == "end_to_end_ms":
+        return (*read, paced_name(serializer), paced_large_name(serializer))
+    return (filled_name(serializer, payload),)
 
 
 def _figure(data: RunData, messages: pd.DataFrame | None, serializer: str, payload: Payload, figure: str) -> float | None:

@@ -15,7 +15,8 @@ from benchmarks.record.percentiles import summarise, tail_ms
 from benchmarks.record.rate_search import Search, Step, Verdict, capacity_of, judge
 from benchmarks.record.resources import BYTES_PER_MB, cpu_per_1000, phase_memory_mb, redis_cost, redis_queue_bytes
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import Values, drain_measures
+from benchmarks.record.shared import DRAIN_COLUMNS, Values, drain_measures
+from benchmarks.record.soundness import Phases
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
@@ -165,6 +166,21 @@ class Scalability(ScenarioDefaults):
     def own_measures(self, data: RunData) -> Measures:
         """Each backlog, what the search has found, and what processes add."""
         return {**_backlog_measures(data), **_capacity_measures(data), **_scale_measures(data)}
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """The longest backlog says how far the search for the capacity reaches, and the low rate what level it must keep."""
+        backlogs, most = [f"backlog_{rung}" for rung in _given(context.sizes)], context.processes
+        shortest, longest = tuple(backlogs[:1]), tuple(backlogs[-1:])
+        return {
+            **dict.fromkeys(DRAIN_COLUMNS, longest),
+            "backlog_drain_ratio": (*shortest, *longest),
+            **{f"backlog_{rung}_*": (f"backlog_{rung}",) for rung in RUNGS},
+            "capacity_limit_ms": (LOW,),
+            **dict.fromkeys(("capacity_*", "not_held_*", "steps_*"), (*longest, LOW, f"{STEP}_*")),
+            **{f"scale_{in_words(n)}_per_s": (f"scale_{n}",) for n in COUNTS_OF_PROCESSES},
+            "scale_per_s": (f"scale_{most}",),
+            **dict.fromkeys(("scale_speedup", "scale_efficiency"), ("scale_1", f"scale_{most}")),
+        }
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """A warning where no rate held, and a note where the capacity is only a lower bound."""

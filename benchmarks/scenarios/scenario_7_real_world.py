@@ -12,10 +12,11 @@ from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
 from benchmarks.record.resources import drain_cpu_s, phase_cpu_percent, redis_commands, redis_network_bytes
 from benchmarks.record.run_data import Measures, RunContext, RunData
-from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values, drained_s, latency_measures
+from benchmarks.record.shared import LATENCY_COLUMNS, MEMORY_OF_ONE_WORKER, Values, drained_s, latency_measures
 from benchmarks.record.shop.books import BOOK_COLUMNS, BOOKS, book_measures
 from benchmarks.record.shop.phase import ANALYSE, CHARGE, CONFIRM, VALIDATE, OrderPhase
 from benchmarks.record.shop.retries import DELAY_COLUMNS, RETRY_COLUMNS, retry_measures
+from benchmarks.record.soundness import Phases
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.ledger import Ledger
 from benchmarks.run.devices.mock_api import MockApiLog
@@ -206,6 +207,13 @@ class RealWorld(ScenarioDefaults):
         if orders := phases.get(ORDERS):
             values |= _order_measures(orders) | dict(retry_measures(orders))
         return values
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """The books are of both phases."""
+        of_capacity = ("task_count", "total_time", "throughput", "worker_cpu_s_per_1000_orders", "redis_*")
+        of_stages = (f"{stage}_*" for stage in NAMES)
+        of_orders = (*LATENCY_COLUMNS, "max_ms", "cpu_percent", "orders_*", *(f"{kind}_*" for kind in _KINDS), *RETRY_COLUMNS)
+        return {**dict.fromkeys(of_capacity, (CAPACITY,)), **dict.fromkeys((*of_orders, *of_stages), (ORDERS,))}
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """Books that do not balance, chains out of order, failures that nobody has ordered, and more orders than can be done."""

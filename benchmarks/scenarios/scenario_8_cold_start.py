@@ -12,6 +12,7 @@ from benchmarks.record.percentiles import FIGURE_WORDS, NS_PER_MS, LatencySummar
 from benchmarks.record.resources import BYTES_PER_MB, cpu_percent
 from benchmarks.record.run_data import Measures, RunContext, RunData, measured_phases
 from benchmarks.record.shared import LATENCY_COLUMNS, Values
+from benchmarks.record.soundness import Phases
 from benchmarks.record.starts.imports import import_times
 from benchmarks.record.starts.starts import Start, first_task_ns, starts_of, were_cold
 from benchmarks.record.starts.stops import in_hand
@@ -182,6 +183,20 @@ class ColdStart(ScenarioDefaults):
             **_cold_measures("bytecode_cold", starts_of(data, BYTECODE_COLD)),
             **_page_cache_measures(starts_of(data, PAGE_CACHE_COLD)),
             **_stop_measures(starts_of(data, STOP)),
+        }
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """Each is of all starts or stops of its kind."""
+        waiting, ready = (f"{WAITING}-*",), (f"{READY}-*",)
+        of_both = ("starts", "startup_*", "processes_up_*", "ready_processes", "first_task_processes", "memory_first_task_*")
+        return {
+            **dict.fromkeys(of_both, (*waiting, *ready)),
+            **dict.fromkeys(("first_task_waiting_*", "connected_to_first_task_ms"), waiting),
+            **dict.fromkeys(("first_task_ready_*", "cpu_percent", "start_cpu_s", "memory_ready_*"), ready),
+            **dict.fromkeys(("import_*", "interpreter_ms"), (f"{IMPORTS}-*",)),
+            "bytecode_cold_*": (f"{BYTECODE_COLD}-*",),
+            "page_cache_cold_*": (f"{PAGE_CACHE_COLD}-*",),
+            **dict.fromkeys(("stop_*", "restart_*"), (f"{STOP}-*",)),
         }
 
     def flags(self, data: RunData) -> Sequence[Flag]:

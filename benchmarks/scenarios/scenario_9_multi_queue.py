@@ -14,7 +14,8 @@ from benchmarks.record.lanes import ended_share, inversions, longest_starvation_
 from benchmarks.record.percentiles import FIGURE_WORDS, NS_PER_MS, figures
 from benchmarks.record.resources import cpu_per_1000, phase_cpu_percent, redis_cost
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.soundness import Phases
 from benchmarks.record.spans import due_to_end_s
 from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Look, PhasePlan
@@ -180,6 +181,20 @@ class MultiQueue(ScenarioDefaults):
             values |= _overload_measures(overload)
             values["offered_over_capacity_ratio"] = ratio(values.get("offered_per_s"), values.get("capacity_per_s"))
         return values
+
+    def own_measured_in(self, context: RunContext) -> Mapping[str, Phases]:
+        """The capacity sets the rate of the overload."""
+        of_overload = (
+            *(*DRAIN_COLUMNS, *LATENCY_COLUMNS, "offered_*", "backlog_tasks", "inversion*"),
+            *(f"{lane}_*" for lane in LANE_SHARES),
+        )
+        return {
+            "capacity_per_s": (CAPACITY,),
+            **dict.fromkeys(of_overload, (CAPACITY, OVERLOAD)),
+            **dict.fromkeys(("many_lanes_drain_ratio", "added_lane_*"), (ONE_LANE, MANY_LANES)),
+            **dict.fromkeys(("one_lane_*", "unlistened_task_count", "misrouted"), (ONE_LANE,)),
+            **dict.fromkeys(("many_lanes_*", "lanes_served_count"), (MANY_LANES,)),
+        }
 
     def flags(self, data: RunData) -> Sequence[Flag]:
         """Tasks executed by a worker that should not have them, and an overload that was none."""

@@ -39,7 +39,9 @@ def target(**changes: Any) -> Target:
 
 def scenario(values: Mapping[str, list[float]], worker: Mapping[str, Any] | None = None) -> ScenarioAnalysis:
     variants = {
-        name: VariantAnalysis(name, "f", name, (), describe_measures({"rate": found}), worker or {"processes": 2, "slots": 4})
+        name: VariantAnalysis(
+            name, "f", name, (), "rate", describe_measures({"rate": found}), worker or {"processes": 2, "slots": 4}
+        )
         for name, found in values.items()
     }
     return ScenarioAnalysis(

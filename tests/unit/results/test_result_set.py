@@ -248,7 +248,8 @@ def test_the_csv_begins_as_the_seed_has_it(results: ResultSet) -> None:
     results.write_tables()
     header = (results.path / f"{NAME}.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header.startswith(SEED_HEADER)
-    assert sorted(header.split(",")) == sorted(["framework", "run", "variant", "valid", "flags", *SCENARIO.columns])
+    of_the_run = ("framework", "run", "variant", "valid", "flags", "invalid_phases")
+    assert sorted(header.split(",")) == sorted([*of_the_run, *SCENARIO.columns])
 
 
 def test_the_header_is_there_before_any_run(results: ResultSet) -> None:
@@ -258,7 +259,9 @@ def test_the_header_is_there_before_any_run(results: ResultSet) -> None:
 
 
 def test_a_scenario_without_a_leading_measure_leaves_its_column_out() -> None:
-    assert csv_columns(["p50", "rate_per_s"]) == ["framework", "run", "p50", "variant", "valid", "flags", "rate_per_s"]
+    assert csv_columns(["p50", "rate_per_s"]) == [
+        *("framework", "run", "p50", "variant", "valid", "flags", "invalid_phases", "rate_per_s")
+    ]
 
 
 def test_every_run_has_a_row_with_its_figures_and_flags(results: ResultSet) -> None:
