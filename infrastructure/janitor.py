@@ -22,8 +22,6 @@ def processes_of_lab(lab_id: str, folder: Path, but: int = 0) -> set[int]:
     """Process ids of the lab, ``but`` one: those that carry ``LAB_ID`` in their environment, which children inherit; those whose
     standard output or error is a file in the lab's folder, as a program that sets its process title (redis-server is one)
     overwrites its environment; and all descendants of either. A zombie has neither environment nor files."""
-    needle = f"{LAB_ID_VARIABLE}={lab_id}".encode()
-    folder = folder.resolve()
     children: dict[int, list[int]] = {}
     found: list[int] = []
     for entry in Path("/proc").iterdir():
@@ -33,7 +31,7 @@ def processes_of_lab(lab_id: str, folder: Path, but: int = 0) -> set[int]:
         try:
             parent = int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(process)
-            if needle in (entry / "environ").read_bytes().split(b"\0") or _logs_into(folder, entry / "fd"):
+            if is_of_lab(process, lab_id, folder):
                 found.append(process)
         except OSError:
             continue
@@ -44,6 +42,14 @@ def processes_of_lab(lab_id: str, folder: Path, but: int = 0) -> set[int]:
             of_lab.add(process)
             found += children.get(process, ())
     return of_lab
+
+
+def is_of_lab(process: int, lab_id: str, folder: Path) -> bool:
+    """Whether a process itself shows that it is the lab's, by its environment or its log. Raises OSError for one that is gone or
+    that may not be looked at."""
+    entry = Path(f"/proc/{process}")
+    marks = (entry / "environ").read_bytes().split(b"\0")
+    return f"{LAB_ID_VARIABLE}={lab_id}".encode() in marks or _logs_into(folder.resolve(), entry / "fd")
 
 
 def _logs_into(folder: Path, descriptors: Path) -> bool:

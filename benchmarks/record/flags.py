@@ -206,11 +206,47 @@ TASK_FAILED = FlagKind(
     "Unless the scenario injects failures, see in the worker's log what was raised.",
 )
 
+MACHINE_SPEED_MOVED = FlagKind(
+    "machine-speed-moved",
+    Severity.INVALID,
+    "{phase}: at its marks the machine went at {low:.2f} to {high:.2f} of the {of}'s median speed",
+    "Use a machine that nobody else uses, with a fixed clock frequency; the run is repeated as far as its budget goes.",
+)
+
+FOREIGN_CPU = FlagKind(
+    "foreign-cpu",
+    Severity.WARNING,
+    "{phase}: {cores:.2f} cores went to what is not the lab's own, most to {takers}",
+    "Stop other programs on this machine, or wait until they are done.",
+)
+
+FOREIGN_CPU_HIGH = FlagKind(
+    "foreign-cpu-high",
+    Severity.INVALID,
+    "{phase}: {cores:.2f} cores went to what is not the lab's own, most to {takers}",
+    "Stop other programs on this machine; the run is repeated as far as its budget goes.",
+)
+
 CPU_STEAL = FlagKind(
     "cpu-steal",
     Severity.WARNING,
-    "the hypervisor withheld {share:.1%} of the CPU time",
+    "{phase}: the hypervisor withheld {cores:.2f} cores",
     "Use a dedicated machine or instance type, or a quieter hour.",
+)
+
+CPU_STEAL_HIGH = FlagKind(
+    "cpu-steal-high",
+    Severity.INVALID,
+    "{phase}: the hypervisor withheld {cores:.2f} cores",
+    "Use a dedicated machine or instance type, or a quieter hour; the run is repeated as far as its budget goes.",
+)
+
+CPU_LIMITED = FlagKind(
+    "cpu-limited",
+    Severity.INVALID,
+    "{phase}: the limit of {cores:.2f} cores on the lab's control group {group} held it back in {held} of {periods} periods, "
+    "for {seconds:.2f} s",
+    "Run the lab where its CPU is not limited, or choose fewer workers and lower rates, which the limit has room for.",
 )
 
 SWAPPING = FlagKind(
@@ -218,13 +254,6 @@ SWAPPING = FlagKind(
     Severity.WARNING,
     "{pages} pages were swapped",
     "Free memory or turn swap off, and run again.",
-)
-
-HOST_LOAD_HIGH = FlagKind(
-    "host-load-high",
-    Severity.WARNING,
-    "the load was never below {load:.1f} on {cores} cores, more than the lab's own {own} processes explain",
-    "Stop other programs on this machine, or wait until they are done, and run again.",
 )
 
 THROTTLED = FlagKind(
@@ -279,9 +308,13 @@ GENERAL_FLAGS = (
     RUN_FAILED,
     UNSUPPORTED,
     TASK_FAILED,
+    MACHINE_SPEED_MOVED,
+    FOREIGN_CPU,
+    FOREIGN_CPU_HIGH,
     CPU_STEAL,
+    CPU_STEAL_HIGH,
+    CPU_LIMITED,
     SWAPPING,
-    HOST_LOAD_HIGH,
     THROTTLED,
     MACHINE_SHARED,
     CV_HIGH,

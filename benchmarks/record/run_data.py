@@ -14,6 +14,7 @@ import pandas as pd
 from benchmarks.plan.wishes import StartWish
 from benchmarks.record.accounting import Account
 from benchmarks.record.flags import Flag, invalid_phases
+from benchmarks.record.machine import CpuTaken, QuotaReading, SpeedReading
 from benchmarks.record.task_table import TaskTable
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Variant
@@ -37,7 +38,8 @@ class RedisReading:
 
 @dataclass(frozen=True, slots=True)
 class HostReading:
-    """What may have disturbed a run: CPU time of the whole host since its boot, load, swapping, clock frequency."""
+    """What may have disturbed a run: CPU time of the whole host since its boot, load, swapping, clock frequency; the machine's
+    speed, what others took of its CPU, and the limits that this process lives under."""
 
     at_ns: int
     cpu_total_s: float
@@ -45,6 +47,12 @@ class HostReading:
     load_1min: float
     swapped_pages: int
     frequency_mhz: float | None
+    speed: SpeedReading | None = None
+    """None where no speed could be taken, as tasks were running."""
+    taken: CpuTaken | None = None
+    """CPU time since the mark before; None at a phase's first mark, and where the lab's processes cannot be seen."""
+    quotas: tuple[QuotaReading, ...] = ()
+    """The CPU limits on this process, its own control group's first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +177,8 @@ class PhaseData:
 class RunContext:
     """What a scenario may know of a run: the sizes that it is to have, the variant, the processes that it is asked for and the
     tasks at once in each, the cores of the runner's host, the seed of all that it draws (:mod:`benchmarks.plan.seeds`), and the
-    facts of :mod:`benchmarks.run.calibration` that it named."""
+    facts of :mod:`benchmarks.run.calibration` that it named. ``earlier_speeds_per_s`` are the machine's at all marks of the set
+    before the run."""
 
     sizes: Mapping[str, float | int]
     variant: Variant
@@ -178,6 +187,7 @@ class RunContext:
     cores: int
     seed: int
     facts: Mapping[str, float] = field(default_factory=dict)
+    earlier_speeds_per_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 
-from benchmarks.record.rules.disturbance import host_marks, steal_share
+from benchmarks.record.rules.disturbance import foreign_cores, host_marks, limited_s, machine_speed, steal_share
 from benchmarks.record.run_data import Measures, RunData, measured_phases
+
+MACHINE_SPEED = "machine_speed"
+"""A column that is against the set as far as it was made, until the whole set fills it
+(:func:`benchmarks.results.tables.with_machine_speed`)."""
 
 TOTAL_COLUMNS: Mapping[str, str] = {
     "attempted": "tasks sent, over all measured phases, as are the next four",
@@ -11,6 +15,9 @@ TOTAL_COLUMNS: Mapping[str, str] = {
     "failed": "tasks that ended by raising",
     "lost": "tasks acknowledged that never ended",
     "duplicated": "tasks executed more often than their retries explain",
+    MACHINE_SPEED: "median speed of the machine at the marks of the run, by a fixed piece of work; 1 is the set's median",
+    "foreign_cpu_cores": "cores that processes took which are not the lab's own, in the phase in which that was most",
+    "limited_s": "s for which a CPU limit on the lab's own control groups held it back, summed over the cores",
     "steal_share": "share of the host's CPU time that its hypervisor withheld during the run",
     "load_1min": "highest 1-minute load of the host at the marks of the run",
 }
@@ -26,6 +33,9 @@ def totals(data: RunData) -> Measures:
         "failed": sum(a.failed for a in accounts),
         "lost": sum(a.lost for a in accounts),
         "duplicated": sum(a.duplicated for a in accounts),
+        MACHINE_SPEED: machine_speed(data),
+        "foreign_cpu_cores": foreign_cores(data),
+        "limited_s": limited_s(data),
         "steal_share": steal_share(marks[0], marks[-1]) if marks else None,
         "load_1min": max((mark.load_1min for mark in marks), default=None),
     }

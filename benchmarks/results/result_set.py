@@ -29,8 +29,8 @@ import pandas as pd
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.documents import FORMAT_VERSION, ResultSetError, read_json, to_json, validate
 from benchmarks.results.files import LATEST, UNFINISHED, free_name, point_latest, to_disk, write_text
-from benchmarks.results.stored_run import StoredRun, result_from, run_document, run_name
-from benchmarks.results.tables import csv_text, statistics_of, with_shares
+from benchmarks.results.stored_run import FIRST_SPEED, StoredRun, result_from, run_document, run_name
+from benchmarks.results.tables import csv_text, statistics_of, with_machine_speed, with_shares
 
 FORMAT = "queuelab-result-set"
 
@@ -184,6 +184,12 @@ class ResultSet:
         self._remember(document, final)
         return final
 
+    def machine_speeds_per_s(self) -> tuple[float, ...]:
+        """The machine's speed before the first run and at the marks of every stored run, in order."""
+        first = self.facts().get(FIRST_SPEED)
+        marks = (speed for run in self.stored_runs() for speed in run.machine_speeds_per_s())
+        return (*(() if first is None else (first,)), *marks)
+
     def rows(self, scenario: str) -> list[RunResult]:
         """The rows of a scenario by run number, with the columns filled in that relate a run to the control's."""
         rows, measures = self._measured(scenario)
@@ -210,9 +216,13 @@ class ResultSet:
         return written
 
     def _measured(self, scenario: str) -> tuple[list[RunResult], list[Mapping[str, float | int | None]]]:
-        """The rows of a scenario by run number, and the measures of each with its shares filled in."""
-        rows = [run.result for run in self.stored_runs() if run.result.scenario == scenario]
-        return rows, with_shares(rows, self._manifest["scenarios"][scenario]["shares"], self._manifest["control"])
+        """The rows of a scenario by run number, and the measures of each with those filled in that only the whole set can fill:
+        shares of the control, and the machine's speed."""
+        runs = [run for run in self.stored_runs() if run.result.scenario == scenario]
+        rows = [run.result for run in runs]
+        measures = with_shares(rows, self._manifest["scenarios"][scenario]["shares"], self._manifest["control"])
+        speeds = [run.machine_speeds_per_s() for run in runs]
+        return rows, with_machine_speed(measures, speeds, self.machine_speeds_per_s())
 
     def finish(self, state: Literal["complete", "interrupted"]) -> None:
         """Say how it ended."""

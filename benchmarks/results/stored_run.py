@@ -9,10 +9,14 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.record.flags import Flag
+from benchmarks.record.machine import pieces_per_s
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.documents import FORMAT_VERSION, ResultSetError
 from benchmarks.results.files import read_parquet
 from infrastructure.readings import TreeSample
+
+FIRST_SPEED = "machine_speed_per_s"
+"""The fact of a set that is the machine's speed before its first run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,12 @@ class StoredRun:
     def reading(self, device: str) -> pd.DataFrame:
         """What a device read, with the phase's number as first column."""
         return read_parquet(self.folder / f"{device}.parquet")
+
+    def machine_speeds_per_s(self) -> tuple[float, ...]:
+        """The machine's speed at the marks of the run's phases, in order; none in a set of a version that did not take it."""
+        hosts = [phase[mark]["host"] for phase in self.record.get("phases", ()) for mark in ("before", "filled", "after")]
+        taken = {speed["at_ns"]: speed for host in hosts if (speed := host.get("speed"))}
+        return tuple(pieces_per_s(speed["alone_s"], speed["together_s"]) for speed in taken.values())
 
     def samples(self) -> pd.DataFrame:
         """One row per sample of the worker's tree: the fields of :class:`infrastructure.readings.TreeSample`."""

@@ -1,6 +1,7 @@
 """The tables of a scenario: a row for every run, and statistics over what is valid of them. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from benchmarks.record.enough import group_flags
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.shared import SHARED_COLUMNS
+from benchmarks.record.totals import MACHINE_SPEED
 from benchmarks.results.documents import FORMAT_VERSION
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe_each
 
@@ -44,6 +46,15 @@ def with_shares(rows: _Rows, shares: Mapping[str, str], control: str | None) -> 
             if value is not None and against > 0:
                 values[column] = value / against
     return list(filled)
+
+
+def with_machine_speed(measures: Sequence[_Values], speeds: Sequence[Sequence[float]], of_set: Sequence[float]) -> list[_Values]:
+    """The measures of each row with the machine's speed: the median at the run's own marks (``speeds``, for each row), over the
+    median at all marks of the set."""
+    return [
+        {**values, MACHINE_SPEED: median(mine) / median(of_set)} if mine else values
+        for values, mine in zip(measures, speeds, strict=True)
+    ]
 
 
 def _values(rows: _Rows, measures: Sequence[_Values], name: str) -> list[float]:

@@ -14,10 +14,11 @@ from benchmarks.record.run_data import RunResult
 from benchmarks.record.soundness import sound_measures
 from benchmarks.record.task_table import tasks_frame
 from benchmarks.results.result_set import ResultSet
-from benchmarks.results.stored_run import samples_frame
+from benchmarks.results.stored_run import FIRST_SPEED, samples_frame
 from benchmarks.run.calibration import CALIBRATIONS
 from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
+from benchmarks.run.machine.speed import first_speeds
 from benchmarks.run.one_run.runner import Runner
 from benchmarks.run.one_run.spec import RecordedRun, RunSpec
 from benchmarks.run.watching import NO_BOARD, Board, Display, Together
@@ -54,6 +55,9 @@ class Suite:
     def execute(self) -> None:
         """Make the runs that the result set does not hold yet. After each the rows of its scenario are written, and the
         statistics of a scenario at its end."""
+        if FIRST_SPEED not in self._results.facts():
+            for name, value in first_speeds().items():
+                self._results.store_fact(name, value)
         self._facts = self._results.facts()
         for name in sorted({name for scenario in self._scenarios for name in scenario.facts} - set(self._facts)):
             self._facts[name] = CALIBRATIONS[name](self._lab)
@@ -65,6 +69,9 @@ class Suite:
                 finally:
                     self._results.write_tables([scenario.name])
                 self._display.end_scenario(scenario, self._results.rows(scenario.name))
+        if len(self._scenarios) > 1:
+            # The machine's speed in a scenario's rows is relative to the whole set's, which later scenarios have moved.
+            self._results.write_tables()
 
     def _all_runs_of(self, runner: Runner, scenario: Scenario) -> None:
         for repetition in range(1, self._plan.max_runs + 1):
@@ -128,6 +135,7 @@ class Suite:
             track=plan.track,
             warmup_s=plan.warmup_s,
             timeout_s=plan.run_timeout_s,
+            earlier_speeds_per_s=self._results.machine_speeds_per_s(),
         )
         self._board.begin_run(scenario.name, spec.framework, spec.variant, spec.run, repetition, max(made, self._total()))
         recorded = runner.make(spec)

@@ -8,21 +8,51 @@ from rich.console import Console
 from benchmarks.cli.choices import manifest_of
 from benchmarks.cli.progress import PlainDisplay
 from benchmarks.plan.suite_plan import Entry, SuitePlan
-from benchmarks.record.flags import OFFERED_RATE_MISSED, is_valid
+from benchmarks.record.flags import (
+    CPU_LIMITED,
+    CPU_STEAL,
+    CPU_STEAL_HIGH,
+    FOREIGN_CPU,
+    FOREIGN_CPU_HIGH,
+    MACHINE_SPEED_MOVED,
+    OFFERED_RATE_MISSED,
+    SWAPPING,
+    is_valid,
+)
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import StoredRun
 from benchmarks.run.labs.lab import Lab
 from benchmarks.run.suite import Suite
+from benchmarks.run.watching import Display
 from benchmarks.scenarios import all_scenarios
 
-OF_THE_MACHINE = frozenset({OFFERED_RATE_MISSED.code})
+OF_THE_MACHINE = frozenset(
+    kind.code
+    for kind in (
+        CPU_LIMITED,
+        CPU_STEAL,
+        CPU_STEAL_HIGH,
+        FOREIGN_CPU,
+        FOREIGN_CPU_HIGH,
+        MACHINE_SPEED_MOVED,
+        OFFERED_RATE_MISSED,
+        SWAPPING,
+    )
+)
 """The flags that a machine raises which is busy with something else, or not always equally fast: no test of what the lab does may
 fail by them."""
 
 
 def run_scenario(
-    lab: Lab, root: Path, number: int, variants: Sequence[str], sizes: Mapping[str, float | int], *, processes: int = 2
+    lab: Lab,
+    root: Path,
+    number: int,
+    variants: Sequence[str],
+    sizes: Mapping[str, float | int],
+    *,
+    processes: int = 2,
+    display: Display | None = None,
 ) -> ResultSet:
     """One run of each variant, with the quick sizes but for those given. Returns the result set, which lies below ``root``."""
     scenario = next(s for s in all_scenarios().values() if s.number == number)
@@ -43,7 +73,7 @@ def run_scenario(
     )
     scenario.check(plan.sizes_of(scenario))
     results = ResultSet.create(root, "test", manifest_of(plan, [scenario], lab))
-    Suite(plan, [scenario], lab, results, PlainDisplay(Console(stderr=True))).execute()
+    Suite(plan, [scenario], lab, results, display or PlainDisplay(Console(stderr=True))).execute()
     results.finish("complete")
     return results
 

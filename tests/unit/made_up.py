@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.record.accounting import account
+from benchmarks.record.machine import CpuTaken, SpeedReading
 from benchmarks.record.run_data import (
     HostReading,
     PhaseData,
@@ -112,7 +113,16 @@ def reading(
 ) -> Reading:
     return Reading(
         redis=RedisReading(at_ns, commands, commands * 100, commands * 50, commands / 10_000, redis_memory),
-        host=HostReading(at_ns, 1000 + cores * at_ns / S, steal_s, load, swapped, 2600.0),
+        host=HostReading(
+            at_ns,
+            1000 + cores * at_ns / S,
+            steal_s,
+            load,
+            swapped,
+            2600.0,
+            speed=SpeedReading(at_ns, (0.004,) * cores, (0.004,) * cores),
+            taken=CpuTaken(elapsed_s=1.0, busy_s=1.01, own_s=1.0, takers={}),
+        ),
         worker=sample(at_ns, memory_mb=memory_mb, cpu_s=worker_cpu_s, throttled_s=throttled_s),
     )
 

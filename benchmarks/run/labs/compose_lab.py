@@ -1,6 +1,7 @@
 """The lab as containers: the services of ``docker-compose.yml`` that ``just docker-up`` has started."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -69,6 +70,14 @@ class ComposeLab:
     def worker_urls(self) -> Mapping[str, str]:
         """The worker nodes that are up."""
         return {s.variant: self._url(s.name, AGENT_PORT) for s in self._nodes("worker")}
+
+    def owns(self, process: int) -> bool:
+        """By the control group of its container. Where Docker runs elsewhere, in a virtual machine say, none can be seen."""
+        try:
+            groups = Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8")
+        except OSError:
+            return False
+        return any(container.id in groups for container in self._containers.values() if container.id)
 
     def _nodes(self, role: str) -> Iterator[Service]:
         return (s for s in self._services.values() if s.role == role and s.name in self._containers)

@@ -59,6 +59,8 @@ class Container:
     exit_code: int
     ports: Mapping[int, int]
     """Published ports on the loopback address by port of the container."""
+    id: str = ""
+    """Docker's, or the beginning of it."""
 
     @property
     def running(self) -> bool:
@@ -126,6 +128,7 @@ def containers_from(listing: str) -> dict[str, Container]:
             health=row["Health"],
             exit_code=row["ExitCode"],
             ports={p["TargetPort"]: p["PublishedPort"] for p in row["Publishers"] or () if p["PublishedPort"]},
+            id=row.get("ID", ""),
         )
         for row in rows
     }

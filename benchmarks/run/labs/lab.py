@@ -40,6 +40,10 @@ class Lab(Protocol):
         """The worker nodes that are up, by variant."""
         ...
 
+    def owns(self, process: int) -> bool:
+        """Whether a process of this machine is one of the lab's. Those that descend from one are as well."""
+        ...
+
 
 def control_of(descriptions: Iterable[Mapping[str, Any]]) -> str | None:
     """The control variant among frameworks' own descriptions (``describe``); None where none of them is it."""

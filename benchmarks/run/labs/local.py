@@ -26,7 +26,7 @@ from benchmarks.run.environment import lab_environment
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.client import NodeClient
 from infrastructure.environment import NODE_VARIABLES_VARIABLE
-from infrastructure.janitor import LAB_ID_VARIABLE
+from infrastructure.janitor import LAB_ID_VARIABLE, is_of_lab
 from tasks.contract import (
     FRAMEWORKS_PATH_VARIABLE,
     MOCK_API_URL_VARIABLE,
@@ -226,6 +226,13 @@ class LocalLab:
     def worker_urls(self) -> Mapping[str, str]:
         """The worker nodes started so far."""
         return {name.removeprefix("worker-"): url for name, url in self._urls.items() if name.startswith("worker-")}
+
+    def owns(self, process: int) -> bool:
+        """By what the janitor knows them by."""
+        try:
+            return is_of_lab(process, self.lab_id, self.folder)
+        except OSError:
+            return False
 
     def _node(self, name: str, environment: Mapping[str, str]) -> str:
         if name not in self._urls:

@@ -8,6 +8,7 @@ import pandas as pd
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.run_data import PhaseRecord, RunContext, WorkerRecord
 from benchmarks.run.contract import Places
+from benchmarks.run.machine.watch import MachineWatch
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.one_run.spec import RunSpec
 from benchmarks.run.redis_server import RedisServer
@@ -38,6 +39,7 @@ class RunInProgress:
     spec: RunSpec
     places: Places
     redis: RedisServer
+    machine: MachineWatch
     observer: Observer
     deadline_s: float
     """On this process's monotonic clock."""

@@ -41,7 +41,16 @@ def _begin(run: RunInProgress) -> RunContext:
     description = run.producer.describe()
     variant = next(Variant(**v) for v in description["variants"] if v["name"] == spec.variant)
     cores = len(os.sched_getaffinity(0))
-    return RunContext(spec.sizes, variant, spec.processes, spec.concurrency, cores, spec.seed, spec.facts)
+    return RunContext(
+        sizes=spec.sizes,
+        variant=variant,
+        processes=spec.processes,
+        concurrency=spec.concurrency,
+        cores=cores,
+        seed=spec.seed,
+        facts=spec.facts,
+        earlier_speeds_per_s=spec.earlier_speeds_per_s,
+    )
 
 
 def _go_through_phases(run: RunInProgress, context: RunContext) -> None:

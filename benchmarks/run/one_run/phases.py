@@ -10,13 +10,12 @@ import pandas as pd
 from benchmarks.plan.wishes import StartWish, WorkerWish
 from benchmarks.record.run_data import PhaseRecord, Produced, Reading, StartRecord, StopRecord
 from benchmarks.run.contract import PhasePlan
-from benchmarks.run.host import read_host
 from benchmarks.run.nodes import clock
+from benchmarks.run.one_run import marks
 from benchmarks.run.one_run.in_progress import RunInProgress
 from benchmarks.run.one_run.producing import STOP_GRACE_S, produce
 from benchmarks.run.one_run.waiting import drain, ended, require_time_and_worker
 from benchmarks.run.one_run.workers import clear_for, describe_worker, kill_worker, start_watched
-from infrastructure.readings import TreeSample
 from tasks.loads import Prefilled, count_of, tasks_in_a_unit
 
 SETTLE_AFTER_START_S = 0.25
@@ -49,17 +48,17 @@ def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
     with _attached(run, number, plan):
         if prefilled:
             run.worker.pause_worker()
-        before = _read(run)
+        before = marks.before(run, is_still=prefilled)
         produced = produce(run, number, plan.tasks, plan.load)
-        filled = _read(run)
+        filled = marks.midway(run, is_still=prefilled)
         resumed_ns = produced.began_ns
         if prefilled:
             resumed_ns = clock.now_ns()
             run.worker.resume_worker()
         drained = drain(run, number, produced.acknowledged, _time_left_s(run))
         drained_ns = clock.now_ns()
-        marks = _Marks(before, filled, _read(run))
-    _note(run, number, plan, _Course(produced, resumed_ns, drained_ns, drained, marks))
+        seen = _Marks(before, filled, marks.after(run, drained=drained))
+    _note(run, number, plan, _Course(produced, resumed_ns, drained_ns, drained, seen))
 
 
 def start_and_offer(run: RunInProgress, number: int, plan: PhasePlan, start: StartWish) -> None:
@@ -69,22 +68,22 @@ def start_and_offer(run: RunInProgress, number: int, plan: PhasePlan, start: Sta
     clear_for(run, plan.worker)
     run.producer.connect_producer(run.spec.variant, plan.worker.serializer)
     with _attached(run, number, plan):
-        before = filled = _read(run, run.worker.take_sample(required=False))
+        before = filled = marks.before(run, is_still=True, worker=run.worker.take_sample(required=False))
         if start.when == "waiting":
             produced = produce(run, number, plan.tasks, plan.load)
-            filled = _read(run, before.worker)
+            filled = marks.midway(run, is_still=True, worker=before.worker)
             worker, times = start_watched(run, plan.worker, start)
         else:
             worker, times = start_watched(run, plan.worker, start)
             time.sleep(SETTLE_AFTER_START_S)
-            filled = _read(run)
+            filled = marks.midway(run, is_still=False)
             produced = produce(run, number, plan.tasks, plan.load)
         stop = _stop_midway(run, number, plan.worker, start.stop_after) if start.stop_after is not None else None
         drained = drain(run, number, produced.acknowledged, _time_left_s(run), claims_may_stay=stop is not None)
         drained_ns = clock.now_ns()
-        marks = _Marks(before, filled, _read(run))
-    describe_worker(run, worker, marks.after.worker if start.when == "waiting" else filled.worker)
-    course = _Course(produced, produced.began_ns, drained_ns, drained, marks)
+        seen = _Marks(before, filled, marks.after(run, drained=drained))
+    describe_worker(run, worker, seen.after.worker if start.when == "waiting" else filled.worker)
+    course = _Course(produced, produced.began_ns, drained_ns, drained, seen)
     _note(run, number, plan, course, StartRecord(start, times, stop))
 
 
@@ -109,10 +108,6 @@ def _attached(run: RunInProgress, number: int, plan: PhasePlan) -> Iterator[None
         }
         yield
         run.known.readings[number] = {name: read() for name, read in readers.items()}
-
-
-def _read(run: RunInProgress, worker: TreeSample | None = None) -> Reading:
-    return Reading(redis=run.redis.read(), host=read_host(), worker=worker or run.worker.take_sample())
 
 
 def _time_left_s(run: RunInProgress) -> float:

@@ -7,6 +7,7 @@ from typing import Self
 from benchmarks.plan.queues import queue_of
 from benchmarks.run.contract import Places
 from benchmarks.run.labs.lab import Lab
+from benchmarks.run.machine.watch import MachineWatch
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.transport import NodeError, Session
 from benchmarks.run.one_run.in_progress import RunInProgress
@@ -27,6 +28,7 @@ class Runner:
     def __init__(self, lab: Lab, observer: Observer) -> None:
         self._lab = lab
         self._observer = observer
+        self._machine = MachineWatch(lab.owns)
         self._stack = ExitStack()
         self._nodes: dict[str, tuple[NodeClient, Session]] = {}
 
@@ -53,7 +55,7 @@ class Runner:
         places = Places(worker, producer, queue_of(spec.variant), self._lab.redis_url, self._lab.mock_api_url)
         deadline_s = time.monotonic() + spec.timeout_s
         try:
-            return make(RunInProgress(spec, places, server, self._observer, deadline_s, queues=[places.queue]))
+            return make(RunInProgress(spec, places, server, self._machine, self._observer, deadline_s, queues=[places.queue]))
         finally:
             server.close()
 

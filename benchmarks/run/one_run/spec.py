@@ -19,7 +19,8 @@ class RunFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One run to make. ``facts`` are those that the scenario asks for (:mod:`benchmarks.run.calibration`)."""
+    """One run to make. ``facts`` are those that the scenario asks for (:mod:`benchmarks.run.calibration`);
+    ``earlier_speeds_per_s`` the machine's at all marks of the set so far."""
 
     scenario: Scenario
     sizes: Sizes
@@ -35,6 +36,7 @@ class RunSpec:
     track: Track
     warmup_s: float
     timeout_s: float
+    earlier_speeds_per_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

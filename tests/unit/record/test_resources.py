@@ -13,7 +13,7 @@ from benchmarks.record.resources import (
     redis_cost,
     worker_memory,
 )
-from benchmarks.record.rules.disturbance import host_cores, host_marks, steal_share, throttled_s
+from benchmarks.record.rules.disturbance import host_marks, steal_share, throttled_s
 from benchmarks.record.run_data import measured_phases
 from tasks.loads import Prefilled
 from tests.unit.made_up import S, good_run, phase_data, reading, sample
@@ -81,8 +81,6 @@ def test_steal_is_a_share_of_all_cpu_time() -> None:
     begin, end = reading(0).host, reading(10 * S, steal_s=1.0).host
     assert steal_share(begin, end) == pytest.approx(1 / 20)
     assert steal_share(begin, begin) is None
-    assert host_cores(begin, end) == 2
-    assert host_cores(begin, begin) is None
 
 
 def test_the_warm_up_is_not_measured() -> None:

@@ -17,13 +17,14 @@ import pandas as pd
 import pytest
 
 from benchmarks.record.flags import CPU_STEAL, NOTHING_EXECUTED, RUN_FAILED, SWAPPING, TASK_LOST
+from benchmarks.record.machine import SpeedReading
 from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.task_table import build_task_tables, tasks_frame
 from benchmarks.results import manifest as manifests
 from benchmarks.results.documents import ResultSetError, validate
 from benchmarks.results.result_set import ResultSet
-from benchmarks.results.stored_run import samples_frame
+from benchmarks.results.stored_run import FIRST_SPEED, samples_frame
 from benchmarks.results.tables import csv_columns
 from benchmarks.run.host import host_facts
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
@@ -132,7 +133,7 @@ def test_a_manifest_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_comes_back_as_it_was_stored(results: ResultSet) -> None:
     data = good_run()
-    flag = CPU_STEAL.flag(share=0.1)
+    flag = CPU_STEAL.flag(phase="paced", cores=0.1)
     stored = row(1, flags=(flag,), valid=True)
     folder = store(
         results, stored, {"phases": [phase.record for phase in data.phases.values()], "worker": data.worker, "n": np.int64(3)}
@@ -324,6 +325,25 @@ def test_a_run_is_held_against_the_controls_of_the_same_round_and_without_one_ag
     store(results, row(6, "fast", 3, measures={"drain_per_s": 750.0}))
     shares = {line["run"]: line["drain_share_of_control"] for line in table_of(results) if line["variant"] == "fast"}
     assert shares == {"2": "0.25", "3": "0.25", "6": "0.25"}
+
+
+def phases_at(*speeds: float | None) -> Mapping[str, Any]:
+    """A run's record with one phase, at whose marks the machine had these speeds."""
+    taken = (None if speed is None else SpeedReading(round(speed), (1 / speed,), (1 / speed,)) for speed in speeds)
+    marks = zip(("before", "filled", "after"), taken, strict=True)
+    return {"phases": [{name: {"host": {"speed": speed}} for name, speed in marks}]}
+
+
+def test_the_machines_speed_is_that_of_the_runs_marks_over_that_of_all_marks_of_the_set(results: ResultSet) -> None:
+    results.store_fact(FIRST_SPEED, 100)
+    store(results, row(1), phases_at(90, None, 110))
+    store(results, row(2), phases_at(50, 40, 60))
+    store(results, row(3, measures={}), {"phases": [{mark: {"host": {}} for mark in ("before", "filled", "after")}]})
+    assert results.machine_speeds_per_s() == pytest.approx((100, 90, 110, 50, 40, 60))
+    speeds = [line["machine_speed"] for line in table_of(results)]
+    assert [float(speed) for speed in speeds[:2]] == pytest.approx([100 / 75, 50 / 75])
+    assert speeds[2] == "", "made by a version that did not take it"
+    assert ResultSet.open(results.path).rows(NAME)[1].measures["machine_speed"] == pytest.approx(50 / 75)
 
 
 @pytest.mark.parametrize("control", [CONTROL, None])

@@ -1,22 +1,17 @@
 """Which runs are valid, and what is said of the others."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from benchmarks.record.flags import (
-    CPU_STEAL,
-    HOST_LOAD_HIGH,
     NEVER_SENT,
     NOTHING_EXECUTED,
     OFFERED_RATE_MISSED,
     SEND_FAILED,
-    SWAPPING,
     TASK_DOUBLED,
     TASK_FAILED,
     TASK_LOST,
-    THROTTLED,
     TIME_NAMESPACE_DIFFERS,
     TIMED_OUT,
     TOO_FEW_PROCESSES,
@@ -27,19 +22,11 @@ from benchmarks.record.flags import (
 from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import Produced, RunData
 from tasks.loads import Burst, Paced, Prefilled
-from tests.unit.made_up import S, executed, finished, good_run, paced_rows, phase_data, prefilled_rows, reading, sent, started
+from tests.unit.made_up import S, executed, finished, good_run, paced_rows, phase_data, prefilled_rows, sent, started
 
 
 def codes(data: RunData) -> list[str]:
     return [flag.code for flag in run_flags(data)]
-
-
-def with_marks(**last: Any) -> RunData:
-    """A good run whose last mark reads differently; all other marks are as usual."""
-    data = good_run()
-    half = data.phases["half"]
-    record = replace(half.record, after=reading(half.record.after.host.at_ns, **last))
-    return good_run(data={"half": replace(half, record=record)})
 
 
 def text_of(data: RunData, code: str) -> str:
@@ -139,51 +126,6 @@ def test_failed_tasks_only_warn() -> None:
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), rows, 200)})
     assert codes(data) == [TASK_FAILED.code]
     assert is_valid(run_flags(data))
-
-
-@pytest.mark.parametrize(
-    ("last", "code"),
-    [
-        ({"steal_s": 5.0}, CPU_STEAL.code),
-        ({"swapped": 3}, SWAPPING.code),
-    ],
-)
-def test_disturbance_warns_and_leaves_the_run_valid(last: dict[str, Any], code: str) -> None:
-    data = with_marks(**last)
-    assert codes(data) == [code]
-    assert is_valid(run_flags(data))
-
-
-def test_a_little_steal_is_not_worth_a_warning() -> None:
-    assert codes(with_marks(steal_s=1.0)) == []
-
-
-def _loaded(load: float, cores: int) -> RunData:
-    phases = {}
-    for name, phase in good_run().phases.items():
-        r = phase.record
-        marks = {m: reading(getattr(r, m).host.at_ns, load=load, cores=cores) for m in ("before", "filled", "after")}
-        phases[name] = replace(phase, record=replace(r, **marks))  # type: ignore[arg-type]
-    return good_run(data=phases)
-
-
-@pytest.mark.parametrize(("load", "cores", "high"), [(8.5, 2, True), (7.5, 2, False), (8.5, 9, False), (9.5, 9, True)])
-def test_load_warns_only_beyond_the_cores_and_what_the_lab_itself_explains(load: float, cores: int, high: bool) -> None:
-    assert codes(_loaded(load, cores)) == ([HOST_LOAD_HIGH.code] if high else [])
-
-
-def test_one_mark_of_high_load_is_the_lab_itself() -> None:
-    assert codes(with_marks(load=50.0)) == []
-
-
-def test_throttling_warns() -> None:
-    data = good_run()
-    capacity, half = data.phases["capacity"], data.phases["half"]
-    first = replace(capacity, record=replace(capacity.record, before=reading(10 * S, throttled_s=1.0)))
-    last = replace(half, record=replace(half.record, after=reading(43 * S, throttled_s=1.5)))
-    data = good_run(data={"capacity": first, "half": last})
-    assert codes(data) == [THROTTLED.code]
-    assert "0.50 s" in text_of(data, THROTTLED.code)
 
 
 def test_a_run_without_phases_is_judged_by_its_worker_alone() -> None:
