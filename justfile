@@ -1,6 +1,6 @@
 # What the lab can do. `./lab RECIPE` runs the same recipes and installs just and uv first where they are missing.
 
-set shell := ["bash", "-euo", "pipefail", "-c"]
+set shell := ["bash", "-p", "-euo", "pipefail", "-c"]
 set positional-arguments
 set no-exit-message
 

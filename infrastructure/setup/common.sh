@@ -3,8 +3,35 @@
 # path and gives uv and pip caches that they can write.
 set -euo pipefail
 
+# A prefix of folders to search would have cd print where it went.
+unset CDPATH
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cd "$root"
+
+# What passes of the user's environment: what a shell, a terminal, Docker and this set-up need, what .env.example documents, and,
+# for installing alone, where packages come from. Anything else could change what is installed, tested or measured.
+passed="PATH HOME USER LOGNAME TMPDIR TZ LANG LANGUAGE LD_LIBRARY_PATH XDG_RUNTIME_DIR XDG_CACHE_HOME XDG_DATA_HOME
+  TERM COLORTERM NO_COLOR COLUMNS LINES PY_COLORS PYTHONUNBUFFERED SSH_AUTH_SOCK COMPOSE_PROJECT_NAME PYENV_ROOT
+  http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+  SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NETRC
+  PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT PIP_CLIENT_CERT PIP_PROXY PIP_CACHE_DIR
+  PIP_DEFAULT_TIMEOUT PIP_RETRIES
+  UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_INSECURE_HOST UV_NATIVE_TLS UV_SYSTEM_CERTS
+  UV_HTTP_TIMEOUT UV_HTTP_RETRIES UV_CACHE_DIR UV_PYTHON UV_PYTHON_INSTALL_DIR UV_PYTHON_INSTALL_MIRROR"
+seal() {
+  local name documented=''
+  if [ -e .env.example ]; then documented=$(sed -nE 's/^#?([A-Z][A-Z0-9_]*)=.*/\1/p' .env.example); fi
+  for name in $(compgen -e); do
+    case $name in LAB_* | BENCHMARK_* | DOCKER_* | LC_*) continue ;; esac
+    case $'\n'${passed//[[:space:]]/$'\n'}$'\n'$documented$'\n' in
+      *$'\n'"$name"$'\n'*) ;;
+      *) unset -v "$name" ;;
+    esac
+  done
+}
+seal
+# No file of the user sets anything of uv either; what it needs to know is in the checkout.
+export UV_NO_CONFIG=1
 
 # For messages of a few lines: the first says what is wrong, the others what to do.
 say() { printf 'lab: %s\n' "$@" >&2; }

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # dotenv.sh   Writes .env from .env.example, with secrets of its own, for its owner's eyes only. One that is there stays as it is.
 set -euo pipefail
 # shellcheck source=infrastructure/setup/common.sh

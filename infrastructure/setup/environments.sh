@@ -1,11 +1,9 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # environments.sh [GROUP...]   Makes .venvs/GROUP for the dependency groups named; for all but `dev` where none is named.
 # uv.lock says what is in each. What is up to date is left alone, without starting uv or Python.
 set -euo pipefail
 # shellcheck source=infrastructure/setup/tools.sh
 . "${BASH_SOURCE[0]%/*}/tools.sh"
-# An environment that happens to be active has no part in this, and uv would warn of it.
-unset VIRTUAL_ENV
 
 key=$(cat uv.lock pyproject.toml <(printf '%s' "${UV_PYTHON:-}") | sha256sum)
 key=${key%% *}

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # redis.sh   Makes sure of a redis-server on the path of the recipes. The lab starts and stops its own; none is left as a service.
 set -euo pipefail
 # shellcheck source=infrastructure/setup/common.sh

@@ -20,16 +20,29 @@ tools_ready() {
 
 need_tools() { tools_ready "$@" || alone install_tools "$@"; }
 
+# only_sources PYTHON: of pip's own files counts where packages come from; a variable that says so goes before them.
+only_sources() {
+  local line variable
+  while IFS= read -r line; do
+    [[ $line =~ ^(global|install)\.(index-url|extra-index-url|find-links|trusted-host|cert|client-cert|proxy)=\'(.*)\'$ ]] || continue
+    variable=PIP_${BASH_REMATCH[2]^^}
+    variable=${variable//-/_}
+    if [ -z "${!variable:-}" ]; then export "$variable=${BASH_REMATCH[3]//\\n/ }"; fi
+  done < <("$1" -m pip config list 2>/dev/null </dev/null || true)
+  export PIP_CONFIG_FILE=/dev/null
+}
+
 # fill PYTHON: both packages into .tools/new, with whatever this interpreter can install with; false where it has nothing.
 fill() {
   local from_wheels=(install --only-binary :all: --disable-pip-version-check --no-input)
   rm -rf .tools/new
   if quietly "$1" -c 'import ensurepip, venv'; then
-    if quietly "$1" -m venv .tools/new && quietly .tools/new/bin/python -m pip "${from_wheels[@]}" "${tool_package[@]}"; then
+    if quietly "$1" -m venv .tools/new && only_sources .tools/new/bin/python && quietly .tools/new/bin/python -m pip "${from_wheels[@]}" "${tool_package[@]}"; then
       return
     fi
   elif quietly "$1" -m pip --version; then
-    if PIP_USER=0 quietly "$1" -m pip "${from_wheels[@]}" --target .tools/new "${tool_package[@]}"; then return; fi
+    only_sources "$1"
+    if quietly "$1" -m pip "${from_wheels[@]}" --target .tools/new "${tool_package[@]}"; then return; fi
   elif tool_ready uv; then
     if quietly uv pip install --python "$1" --target .tools/new "${tool_package[@]}"; then return; fi
   else

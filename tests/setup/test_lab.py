@@ -1,9 +1,12 @@
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from benchmarks.run.environment import documented
+from tests.hostile import hostile
 from tests.setup.conftest import CHECKOUT, Machine
 
 JUST = """
@@ -105,3 +108,46 @@ def test_every_folder_of_tests_belongs_to_a_recipe() -> None:
 
 def test_what_is_run_by_hand_can_be_run() -> None:
     assert all(os.access(CHECKOUT / name, os.X_OK) for name in ("lab", ".ci/run"))
+
+
+def test_of_a_hostile_shell_only_what_is_needed_reaches_a_recipe(machine: Machine) -> None:
+    machine.program("just", "case $1 in --version) echo just 1.59.0 ;; *) env ;; esac")
+    machine.program("uv", UV)
+    shutil.copy(CHECKOUT / ".env.example", machine.checkout)
+    index = {
+        "PIP_INDEX_URL": "https://mirror/simple",
+        "UV_DEFAULT_INDEX": "https://mirror/simple",
+        "https_proxy": "http://proxy:1",
+    }
+    machine.environment = {**hostile("redis://elsewhere:6379"), **index, "LAB_WITHOUT": "grafana", "GREETING": "two\nlines"}
+
+    done = machine.run("./lab", "test")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    reached = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert reached.items() >= {**index, "LAB_WITHOUT": "grafana", "UV_NO_CONFIG": "1"}.items()
+    unneeded = hostile("redis://elsewhere:6379").keys() - documented().keys() - {"UV_CACHE_DIR", "PIP_CACHE_DIR"}
+    assert {name for name in reached.keys() & unneeded if name not in index and not name.lower().endswith("_proxy")} == set()
+
+
+@pytest.mark.parametrize("script", ["dotenv.sh", "environments.sh", "redis.sh"])
+def test_a_script_of_the_set_up_does_not_run_what_the_shell_would_have_it_run_first(machine: Machine, script: str) -> None:
+    before = machine.folder / "before.sh"
+    before.write_text(f"touch {machine.folder}/ran\nexit 7\n")
+    machine.environment = {"BASH_ENV": str(before), "ENV": str(before), "CDPATH": ".:/", "BASH_FUNC_cd%%": "() { exit 7; }"}
+    assert machine.run(f"infrastructure/setup/{script}").returncode != 7
+    assert not (machine.folder / "ran").exists()
+
+
+def test_of_pips_own_files_only_where_packages_come_from_counts(machine: Machine) -> None:
+    said = machine.folder / "said"
+    said.write_text("global.index-url='https://mirror/simple'\nglobal.user='yes'\ninstall.trusted-host='mirror\\nother'\n")
+    python = machine.program("python3", f'[[ $* == *"config list" ]] && cat {said}')
+    show = f'only_sources {python}; env | grep "^PIP_" | sort'
+    machine.environment = {"PIP_TARGET": "/nowhere", "PIP_CACHE_DIR": "/cache"}
+    assert machine.shell("tools.sh", show).stdout.splitlines() == [
+        "PIP_CACHE_DIR=/cache",
+        "PIP_CONFIG_FILE=/dev/null",
+        "PIP_INDEX_URL=https://mirror/simple",
+        "PIP_TRUSTED_HOST=mirror other",
+    ]
