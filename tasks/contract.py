@@ -96,11 +96,19 @@ class Variant:
     """The one of them in which a model of an object-relational mapper can be handed over as it is; empty where none can."""
     concurrency_limit: int | None = None
     """The most tasks that one of its processes can execute at once; None where it is as many as it is asked for."""
+    tuned_concurrency: int | None = None
+    """Tasks at once within a process that its documentation advises or has as default; None where it is what it is asked for."""
+    tuned_pages: tuple[str, ...] = ()
+    """The pages on which its documentation says that, and the rest of what is set on the track ``tuned``."""
 
     def shape(self, processes: int, concurrency: int) -> Shape:
         """The shape nearest to a wish that its processes can have."""
         limit = self.concurrency_limit
         return Shape(processes, concurrency if limit is None else min(concurrency, limit))
+
+    def concurrency(self, track: Track, asked: int) -> int:
+        """Tasks at once within a process for which a worker of it is to be asked where the user asked for ``asked``."""
+        return asked if track == "normalised" or self.tuned_concurrency is None else self.tuned_concurrency
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,8 @@ class WorkerPlan:
     """How a worker is started and what may be expected of it.
 
     ``working_processes`` is the least number of processes that must be seen at work on a backlog of no-op tasks;
-    ``settings`` is everything about the framework that was chosen, for the result.
+    ``settings`` is everything about the framework that was chosen, for the result; on the track ``tuned`` its ``documentation``
+    is the variant's ``tuned_pages``.
     """
 
     commands: tuple[WorkerCommand, ...]

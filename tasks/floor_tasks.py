@@ -39,7 +39,15 @@ from tasks.workloads import TaskCall, execute, recorder
 
 DATABASE = Database(purpose="queue", variable="FLOOR_REDIS_URL", number=3)
 SERIALIZER = "json"
-CONTROL = Variant("floor", "main-thread", "bare Redis list: BLMOVE, run, LREM", control=True, serializers=(SERIALIZER,))
+CONTROL = Variant(
+    "floor",
+    "main-thread",
+    "bare Redis list: BLMOVE, run, LREM",
+    control=True,
+    serializers=(SERIALIZER,),
+    tuned_concurrency=1,
+    tuned_pages=("docs/methodology.md",),
+)
 BYTES_MARK = "__bytes__"
 POLL_S = 0.5
 LANES_POLL_S = 0.01
@@ -194,6 +202,7 @@ class FloorFramework:
             working_processes=shape.processes,
             guarantee="at-least-once",
             settings={
+                **({"documentation": CONTROL.tuned_pages} if request.track == "tuned" else {}),
                 "claim": "BLMOVE",
                 "acknowledge": "LREM",
                 "poll_s": POLL_S,

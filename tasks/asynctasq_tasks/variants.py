@@ -1,4 +1,9 @@
-"""The variants, and how a worker of each is started: by AsyncTasQ's command line, or by :mod:`tasks.asynctasq_tasks.worker`."""
+"""The variants, and how a worker of each is started: by AsyncTasQ's command line, or by :mod:`tasks.asynctasq_tasks.worker`.
+
+Tuned track: a worker takes 10 tasks at once, the default of ``--concurrency``; one with a pool of processes as many as these,
+which is advised for CPU-bound tasks, and a child is recycled after 1,000 tasks, the most that is recommended. It prefetches no
+others.
+"""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +14,9 @@ from tasks.contract import Capability, Shape, Variant, WorkerCommand, WorkerPlan
 from tasks.streaming import EVENTS_VARIABLE
 
 PROGRAM = "tasks.asynctasq_tasks.worker"
-TUNED_TASKS_PER_CHILD = 10_000
+DOCUMENTATION = "https://github.com/adamrefaey/asynctasq/blob/main/docs"
+DEFAULT_CONCURRENCY = 10
+TUNED_TASKS_PER_CHILD = 1_000
 DEFAULT_THREADS = min(32, ((os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) or 1) + 4)
 """SyncTask uses asyncio's default executor, whose size cannot be set (concurrent.futures: min(32, cores + 4))."""
 LACKS: Mapping[Capability, str] = {
@@ -23,6 +30,8 @@ VARIANTS = (
         lacks=LACKS,
         serializers=(SERIALIZER,),
         model_serializer=SERIALIZER,
+        tuned_concurrency=DEFAULT_CONCURRENCY,
+        tuned_pages=(f"{DOCUMENTATION}/running-workers.md",),
     ),
     Variant(
         "asynctasq-thread",
@@ -32,6 +41,8 @@ VARIANTS = (
         serializers=(SERIALIZER,),
         model_serializer=SERIALIZER,
         concurrency_limit=DEFAULT_THREADS,
+        tuned_concurrency=DEFAULT_CONCURRENCY,
+        tuned_pages=(f"{DOCUMENTATION}/running-workers.md",),
     ),
     Variant(
         "asynctasq-process",
@@ -41,6 +52,8 @@ VARIANTS = (
         serializers=(SERIALIZER,),
         model_serializer=SERIALIZER,
         concurrency_limit=1,
+        tuned_concurrency=1,
+        tuned_pages=(f"{DOCUMENTATION}/best-practices.md", f"{DOCUMENTATION}/configuration.md"),
     ),
 )
 
@@ -56,20 +69,24 @@ def worker_plan(request: WorkerRequest) -> WorkerPlan:
     settings["delayed_task_interval"] = "default (1 s)"
     if request.events:
         settings |= {"events": True, "logging": "warnings"}
+    tuned = request.track == "tuned"
+    if tuned:
+        settings["documentation"] = variant.tuned_pages
     shape = variant.shape(request.processes, request.concurrency)
     if variant.execution == "child-process":
         return _process_plan(request, shape, settings)
     options = ("--driver", "redis", "--redis-url", database_url(DATABASE), "--queues", ",".join(request.queues))
-    command = WorkerCommand(("-m", "asynctasq", "worker", *options, "--concurrency", str(shape.concurrency)))
+    taken = request.concurrency if tuned else shape.concurrency
+    command = WorkerCommand(("-m", "asynctasq", "worker", *options, "--concurrency", str(taken)))
     if request.events:
-        arguments = ("-m", PROGRAM, "--concurrency", str(shape.concurrency), "--queues", *request.queues)
+        arguments = ("-m", PROGRAM, "--concurrency", str(taken), "--queues", *request.queues)
         command = WorkerCommand(arguments, {EVENTS_VARIABLE: "on"})
     return WorkerPlan(
         commands=(command,) * shape.processes,
         shape=shape,
         working_processes=shape.processes,
         guarantee="at-least-once",
-        settings=settings | {"concurrency_per_process": shape.concurrency},
+        settings=settings | {"concurrency": taken},
     )
 
 

@@ -4,7 +4,8 @@
 Normalised track: tasks are acknowledged after they have run (``task_acks_late``), as the other frameworks do, and everything
 else is Celery's default. Tuned track: what Celery's optimizing guide advises for many short tasks
 (https://docs.celeryq.dev/en/stable/userguide/optimizing.html): early acknowledgement, a prefetch multiplier of 64, no rate
-limits. A worker's process learns what is asked of it from the variables of this module.
+limits; with greenlets :mod:`tasks.celery_tasks.variants` leaves the prefetch multiplier at its default. A worker's process learns
+what is asked of it from the variables of this module.
 """
 
 import os

@@ -1,5 +1,12 @@
-"""The variants, one for each of Celery's pools, and how a worker of each is started: by Celery's own command line."""
+"""The variants, one for each of Celery's pools, and how a worker of each is started: by Celery's own command line.
 
+Tuned track, tasks at once within a process: one for prefork and solo by their nature; the number of CPUs for threads, the
+default of ``--concurrency``; 1000 greenlets, as the guides of gevent and eventlet start their workers. What is prefetched is a
+multiple of that: 64, which the optimizing guide advises for many short tasks, but for greenlets, where the default of 4 is 4,000
+already.
+"""
+
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +26,10 @@ from tasks.contract import Execution, Variant, WorkerCommand, WorkerPlan, Worker
 from tasks.streaming import EVENTS_VARIABLE
 
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING")
+DOCUMENTATION = "https://docs.celeryq.dev/en/stable"
+OPTIMIZING = f"{DOCUMENTATION}/userguide/optimizing.html"
+GREENLETS = 1000
+DEFAULT_PREFETCHING = 4
 NO_PREFETCHING = {"worker_prefetch_multiplier": 1, "worker_disable_prefetch": True}
 SPARE_CONNECTIONS = 10
 """The most that a process may have by default (kombu.transport.redis.Channel.max_connections). Tasks of one process that end at
@@ -28,21 +39,26 @@ claimed (celery issue 1350): so a process has one more for each task at once."""
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool of Celery's: where its tasks run, whether one command starts all its processes, and how many tasks one of them can
-    execute at once."""
+    """A pool of Celery's: where its tasks run, what the documentation says of the tasks at once within a process, and on which
+    page besides the optimizing guide; whether one command starts all its processes, and how many tasks one of them can execute at
+    once."""
 
     execution: Execution
     description: str
+    tuned_concurrency: int
+    page: str
     one_command: bool = False
     concurrency_limit: int | None = None
 
 
 POOLS: Mapping[str, Pool] = {
-    "prefork": Pool("child-process", "one task at a time in every forked process", one_command=True, concurrency_limit=1),
-    "threads": Pool("thread", "a pool of threads in every process"),
-    "gevent": Pool("greenlet", "greenlets in every process, by gevent"),
-    "eventlet": Pool("greenlet", "greenlets in every process, by eventlet"),
-    "solo": Pool("main-thread", "one task at a time in the main thread of every process", concurrency_limit=1),
+    "prefork": Pool("child-process", "one task at a time in every forked process", 1, "workers.html", True, concurrency_limit=1),
+    "threads": Pool("thread", "a pool of threads in every process", os.cpu_count() or 1, "workers.html"),
+    "gevent": Pool("greenlet", "greenlets in every process, by gevent", GREENLETS, "concurrency/gevent.html"),
+    "eventlet": Pool("greenlet", "greenlets in every process, by eventlet", GREENLETS, "concurrency/eventlet.html"),
+    "solo": Pool(
+        "main-thread", "one task at a time in the main thread of every process", 1, "concurrency/index.html", concurrency_limit=1
+    ),
 }
 VARIANTS = tuple(
     Variant(
@@ -52,6 +68,8 @@ VARIANTS = tuple(
         serializers=SERIALIZERS,
         model_serializer=PICKLE,
         concurrency_limit=p.concurrency_limit,
+        tuned_concurrency=p.tuned_concurrency,
+        tuned_pages=(OPTIMIZING, f"{DOCUMENTATION}/userguide/{p.page}"),
     )
     for pool, p in POOLS.items()
 )
@@ -78,7 +96,12 @@ def worker_plan(request: WorkerRequest) -> WorkerPlan:
     if request.events:
         environment[EVENTS_VARIABLE], options = "on", (*QUIET, "--task-events")
         settings["worker_send_task_events"] = True
-    if request.lanes_by_priority and request.track == "tuned" and pool.execution != "greenlet":
+    if request.track == "tuned":
+        settings["documentation"] = variant.tuned_pages
+    if request.track == "tuned" and pool.execution == "greenlet":
+        options = (*options, f"--prefetch-multiplier={DEFAULT_PREFETCHING}")
+        settings["worker_prefetch_multiplier"] = DEFAULT_PREFETCHING
+    elif request.track == "tuned" and request.lanes_by_priority:
         # With greenlets it stalls for up to 1.7 s after a task: their loop sleeps while it may take none.
         options = (*options, "--prefetch-multiplier=1", "--disable-prefetch")
         settings |= NO_PREFETCHING

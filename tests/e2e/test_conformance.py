@@ -132,6 +132,17 @@ def test_name_begins_with_the_framework(variant: str) -> None:
     assert variant.startswith(described()[variant]["framework"])
 
 
+def test_a_tuned_worker_is_what_pages_of_its_documentation_say(variant: str) -> None:
+    framework, pages = described()[variant]["framework"], described()[variant]["tuned_pages"]
+    request = {"variant": variant, "processes": PROCESSES, "concurrency": 1, "queues": [QUEUE], "track": "tuned"}
+    plan = ask_framework(framework, {"op": "plan", "request": request})
+    assert pages
+    assert plan["settings"]["documentation"] == pages
+    assert plan["shape"]["processes"] == PROCESSES
+    normalised = ask_framework(framework, {"op": "plan", "request": request | {"track": "normalised"}})
+    assert "documentation" not in normalised["settings"]
+
+
 def test_databases_are_the_frameworks_own() -> None:
     owners: dict[int, str] = {APPLICATION_DATABASE: "the application"}
     for variant in described().values():

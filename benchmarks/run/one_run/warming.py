@@ -16,6 +16,8 @@ from tasks.loads import Mix, Prefilled, only
 WARMUP_TASK_S = 0.02
 WARMUP_BATCH = 50
 WARMUP_AT_MOST_S = 60.0
+ENOUGH_FOR_A_PROCESS = 100
+"""Tasks of a batch for each process: with thousands of slots four for each would take longer than most phases."""
 SETTLE_S = 0.5
 
 
@@ -41,7 +43,8 @@ def _warm_up(run: RunInProgress, plan: WorkerPlan, wish: WorkerWish) -> None:
     run.observer.phase(run.known.names[WARMUP_PHASE], 0)
     warm = _over_lanes(wish.warm, wish.lanes)
     while True:
-        _warm_batch(run, batch, _over_lanes(only("sleep", WARMUP_TASK_S), wish.lanes))
+        few = min(batch, ENOUGH_FOR_A_PROCESS * plan.shape.processes)
+        _warm_batch(run, few, _over_lanes(only("sleep", WARMUP_TASK_S), wish.lanes))
         worked = counts(run, WARMUP_PHASE).processes - before
         if worked >= plan.shape.processes:
             break
