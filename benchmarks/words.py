@@ -38,3 +38,8 @@ def p_value(p: float | None) -> str:
     if p is None:
         return MISSING
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def worker(processes: int | None, concurrency: int | None) -> str:
+    """A worker's processes, and the tasks at once within each."""
+    return MISSING if processes is None or concurrency is None else f"{processes}×{concurrency}"

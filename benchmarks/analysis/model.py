@@ -15,6 +15,7 @@ from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.flags import Flag, Severity, exclusion
 from benchmarks.record.run_data import RunResult
 from benchmarks.statistics import Interval
+from tasks.contract import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,21 @@ class VariantAnalysis:
     """For every column of the scenario, in its order."""
     worker: Mapping[str, Any]
     """How its worker ran, as recorded: processes, slots, execution, guarantee, settings, versions. Empty if none ever ran."""
+
+    @property
+    def track(self) -> Track:
+        """The one on which it was entered."""
+        return self.runs[0].track
+
+    @property
+    def processes(self) -> int | None:
+        """Of the first worker of its runs; None where none was ever warm."""
+        return next((run.processes for run in self.runs if run.processes is not None), None)
+
+    @property
+    def concurrency(self) -> int | None:
+        """Tasks at once within each of them."""
+        return next((run.concurrency for run in self.runs if run.concurrency is not None), None)
 
     @property
     def valid_runs(self) -> int:

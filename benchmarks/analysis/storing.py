@@ -113,6 +113,9 @@ def _variant(variant: VariantAnalysis) -> dict[str, Any]:
     return {
         "framework": variant.framework,
         "executed": variant.executed,
+        "track": variant.track,
+        "processes": variant.processes,
+        "concurrency": variant.concurrency,
         "made_runs": variant.made_runs,
         "valid_runs": variant.valid_runs,
         "measures": {name: _description(measure) for name, measure in variant.measures.items()},

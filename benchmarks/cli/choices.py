@@ -3,16 +3,17 @@
 import math
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from benchmarks.cli.console import UserError
 from benchmarks.cli.settings import Settings, load_settings
-from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
+from benchmarks.plan.suite_plan import Entry, SuitePlan, on_tracks, parse_entries
 from benchmarks.results.files import LATEST
 from benchmarks.results.manifest import gather
 from benchmarks.run.contract import Scenario
@@ -26,6 +27,7 @@ from benchmarks.run.redis_server import RedisServer
 from benchmarks.scenarios import all_scenarios
 from tasks.contract import Track
 
+NORMALISED: Track = "normalised"
 Result = Annotated[Path | None, typer.Argument(help="A result set's folder; without one the latest.", metavar="[RESULT]")]
 
 
@@ -42,13 +44,6 @@ class PresetName(StrEnum):
     QUICK = "quick"
     STANDARD = "standard"
     FULL = "full"
-
-
-class TrackName(StrEnum):
-    """Which settings the frameworks get."""
-
-    NORMALISED = "normalised"
-    TUNED = "tuned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +102,34 @@ def sizes_of(options: list[str], scenarios: list[Scenario]) -> dict[str, float |
     return sizes
 
 
-def entries_of(variants: str, lab: Lab) -> tuple[Entry, ...]:
-    """The variants that are entered. Raises UserError for one that the lab does not have."""
+def tracks_of(text: str) -> tuple[Track, ...]:
+    """Tracks separated by commas, each once. Raises BadParameter for what is none."""
+    known: tuple[Track, ...] = get_args(Track)
+    words = [word.strip() for word in text.split(",")]
+    if unknown := [word for word in words if word not in known]:
+        names = ", ".join(map(repr, known))
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {names}; several are separated by commas", param_hint="--track")
+    return tuple(track for track in known if track in words)
+
+
+def entries_of(variants: str, lab: Lab, tracks: Sequence[Track]) -> tuple[Entry, ...]:
+    """The variants that are entered, on every track. Raises UserError for one that the lab does not have."""
     try:
-        return parse_entries(variants, lab.variants())
+        entries = parse_entries(variants, lab.variants())
+        control = control_of(_descriptions(lab, entries).values()) if len(tracks) > 1 else None
+        return on_tracks(entries, tracks, control)
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def _descriptions(lab: Lab, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """What each framework that is entered says of itself."""
+    variants = lab.variants()
+    descriptions = {}
+    for framework in sorted({variants[entry.variant] for entry in entries}):
+        with NodeClient(lab.producer_url(framework), lab.token) as producer:
+            descriptions[framework] = producer.describe()
+    return descriptions
 
 
 def plan_of(
@@ -122,7 +139,6 @@ def plan_of(
     scenarios: list[Scenario],
     entries: tuple[Entry, ...],
     sizes: dict[str, float | int],
-    track: Track,
 ) -> SuitePlan:
     """What was asked for, with the preset's defaults for what was not said."""
     defaults = PRESETS[preset]
@@ -138,7 +154,6 @@ def plan_of(
         max_runs=settings.benchmark_max_runs or runs * defaults.max_runs // defaults.runs,
         processes=settings.benchmark_processes or len(os.sched_getaffinity(0)),
         concurrency=settings.benchmark_concurrency,
-        track=track,
         warmup_s=defaults.warmup_s if warmup_s is None else warmup_s,
         run_timeout_s=settings.benchmark_run_timeout_seconds,
         seed=settings.benchmark_seed,
@@ -161,11 +176,7 @@ def require_sense(plan: SuitePlan, scenarios: list[Scenario]) -> None:
 
 def manifest_of(plan: SuitePlan, scenarios: list[Scenario], lab: Lab) -> dict[str, Any]:
     """On what a result set is made, with the versions of everything as reported by what runs."""
-    variants = lab.variants()
-    descriptions = {}
-    for framework in sorted({variants[entry.variant] for entry in plan.entries}):
-        with NodeClient(lab.producer_url(framework), lab.token) as producer:
-            descriptions[framework] = producer.describe()
+    descriptions = _descriptions(lab, plan.entries)
     server = RedisServer(lab.redis_url)
     try:
         facts = server.facts()

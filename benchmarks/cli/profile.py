@@ -10,16 +10,17 @@ import typer
 
 from benchmarks.cli.alone import Share, alone, say_what_is_up
 from benchmarks.cli.choices import (
+    NORMALISED,
     PRESETS,
     LabName,
     PresetName,
-    TrackName,
     entries_of,
     manifest_of,
     plan_of,
     require_sense,
     scenarios_of,
     sizes_of,
+    tracks_of,
 )
 from benchmarks.cli.console import INVALID, UserError, console, say
 from benchmarks.cli.progress import display
@@ -46,7 +47,7 @@ def profile(
     processes: Annotated[int | None, typer.Option(help="Processes of a worker [BENCHMARK_PROCESSES].")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Tasks at once within each [BENCHMARK_CONCURRENCY].")] = None,
     output_dir: Annotated[Path | None, typer.Option(help="Where result sets go [BENCHMARK_OUTPUT_DIR].")] = None,
-    track: Annotated[TrackName, typer.Option(help="Equal settings, or those its documentation advises.")] = TrackName.NORMALISED,
+    track: Annotated[str, typer.Option(help="normalised: equal settings, or tuned: what documentation advises.")] = NORMALISED,
     share_the_machine: Share = False,
 ) -> None:
     """Draw where a worker spends its CPU time, or its memory, under load: a result set of its own, whose runs count for
@@ -65,11 +66,11 @@ def profile(
         say_what_is_up()
         allocations = Path(stack.enter_context(TemporaryDirectory(prefix="queuelab-memray-"))) if memory else None
         running = stack.enter_context(LocalLab(database_variables() | memray_variables(allocations)))
-        entries = entries_of(variants, running)
+        entries = entries_of(variants, running, tracks_of(track))
         if any(entry.name != entry.variant for entry in entries):
             raise UserError("profiles bear the variants' own names: enter each as it is called")
         warmup_s = PRESETS[PresetName.QUICK].warmup_s
-        plan = replace(plan_of(settings, lab, preset, chosen, entries, sizes, track.value), runs=1, max_runs=1, warmup_s=warmup_s)
+        plan = replace(plan_of(settings, lab, preset, chosen, entries, sizes), runs=1, max_runs=1, warmup_s=warmup_s)
         require_sense(plan, chosen)
         about = manifest_of(plan, chosen, running)
         profiler = "memray" if memory else "py-spy"

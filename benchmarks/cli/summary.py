@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks import words
 from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.flags import Severity, exclusion
 from benchmarks.record.run_data import RunResult
@@ -38,14 +39,22 @@ def _cell(values: Sequence[float]) -> str:
 
 
 def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
-    """A row per variant, the best headline first; runs are counted as valid by it."""
-    title = f"{scenario.number}. {scenario.title}"
+    """A row per variant with its processes and the tasks at once within each, the best headline first; those of each track
+    together. Runs are counted as valid by it."""
+    tracks = sorted({r.track for r in results})
+    only = f"{tracks[0]}, " if len(tracks) == 1 else ""
+    title = f"{scenario.number}. {scenario.title} ({only}processes×tasks at once within each)"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("variant", no_wrap=True)
     table.add_column("valid", justify="right", no_wrap=True)
     for heading in scenario.summary.values():
         table.add_column(heading, justify="right", min_width=NARROWEST, overflow="fold")
     names = dict.fromkeys(r.variant for r in results)
+    begun: set[str] = set()
+
+    def worker_of(name: str) -> str:
+        known = (r for r in results if r.variant == name and r.processes is not None)
+        return next((words.worker(r.processes, r.concurrency) for r in known), words.MISSING)
 
     def valid(name: str) -> int:
         return sum(r.keeps(scenario.headline) for r in results if r.variant == name)
@@ -57,12 +66,18 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
         found = values(name, scenario.headline)
         return sum(found) / len(found) if found else float("-inf")
 
-    for name in sorted(names, key=headline, reverse=True):
+    first = {r.variant: r for r in reversed(results)}
+    for name in sorted(sorted(names, key=headline, reverse=True), key=lambda name: tracks.index(first[name].track)):
+        if len(tracks) > 1 and first[name].track not in begun:
+            table.add_section()
+            table.add_row(Text(first[name].track, "italic"))
+            begun.add(first[name].track)
         excluded = [flag for r in results if r.variant == name and (flag := exclusion(r.flags))]
         made = sum(1 for r in results if r.variant == name) - len(excluded)
         count = f"{valid(name)}/{made}" if made else excluded[0].code
         style = None if valid(name) == made else "yellow"
-        table.add_row(name, count, *(_cell(values(name, measure)) for measure in scenario.summary), style=style)
+        cells = (_cell(values(name, measure)) for measure in scenario.summary)
+        table.add_row(f"{name}\n{worker_of(name)}", count, *cells, style=style)
     if any(1 < valid(name) < FEWEST_RUNS for name in names):
         table.caption = f"below {FEWEST_RUNS} runs: mean, and range"
         table.caption_justify = "left"

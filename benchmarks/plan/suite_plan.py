@@ -1,8 +1,8 @@
 """What a suite was asked for."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from tasks.contract import Track
@@ -25,6 +25,9 @@ class Entry:
 
     name: str
     variant: str
+    track: Track = "normalised"
+    concurrency: int | None = None
+    """Tasks at once within each of its processes, where they are not those of the suite or its track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class SuitePlan:
     max_runs: int
     processes: int
     concurrency: int
-    track: Track
+    """Tasks at once within each process on the normalised track, where the variant's model has so many."""
     warmup_s: float
     run_timeout_s: float
     seed: int
@@ -49,9 +52,9 @@ class SuitePlan:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "SuitePlan":
         """The plan among the settings of a manifest. Raises KeyError or TypeError where there is none."""
-        data = _with_concurrency(data)
+        data = _of_older_sets(data)
         own = {field.name: data[field.name] for field in fields(cls)}
-        entries = tuple(Entry(**entry) for entry in data["entries"])
+        entries = tuple(Entry(**{"track": track_of(data), **entry}) for entry in data["entries"])
         return cls(**{**own, "entries": entries, "scenarios": tuple(data["scenarios"])})
 
     def sizes_of(self, scenario: Sized) -> dict[str, float | int]:
@@ -60,28 +63,55 @@ class SuitePlan:
         return {name: self.sizes.get(name, value) for name, value in preset.items()}
 
 
-def _with_concurrency(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Sets begun before it was a setting of its own have ``slots``, over all processes, instead."""
+def _of_older_sets(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Sets begun before it was a setting of its own have ``slots``, over all processes, instead of ``concurrency``."""
     return data if "concurrency" in data else {**data, "concurrency": -(-data["slots"] // data["processes"])}
 
 
+def track_of(settings: Mapping[str, Any]) -> Track:
+    """The track of what a manifest's settings say none of: of sets in which all were on one."""
+    track: Track = settings.get("track", "normalised")
+    return track
+
+
+def on_tracks(entries: Sequence[Entry], tracks: Sequence[Track], control: str | None) -> tuple[Entry, ...]:
+    """Every entry on every track. Of several tracks it bears its own name on ``normalised``, and on another the track's name
+    after it; the ``control`` variant is the machine's limit and entered on the first alone. Raises ValueError for a name that is
+    there twice."""
+    named = [
+        replace(entry, track=track, name=entry.name if track == "normalised" or len(tracks) == 1 else f"{entry.name}-{track}")
+        for entry in entries
+        for track in (tracks[:1] if entry.variant == control else tracks)
+    ]
+    _require_different(named)
+    return tuple(named)
+
+
 def parse_entries(text: str, known: Mapping[str, str]) -> tuple[Entry, ...]:
-    """Entries from ``a,b`` or ``name=variant,...``. Raises ValueError naming what is unknown or entered twice."""
+    """Entries from ``a,b`` or ``name=variant,...``, each with ``@10`` after it for so many tasks at once within a process. Raises
+    ValueError naming what is unknown or entered twice."""
     entries = tuple(_parse_entries(text, known))
+    _require_different(entries)
+    return entries
+
+
+def _require_different(entries: Sequence[Entry]) -> None:
     names = [e.name for e in entries]
     twice = [e for e in entries if names.count(e.name) > 1]
     if twice:
         again = ", ".join(sorted({e.name for e in twice}))
         raise ValueError(f"entered twice: {again}; give one of them another name, as in again={twice[0].variant}")
-    return entries
 
 
 def _parse_entries(text: str, known: Mapping[str, str]) -> Iterator[Entry]:
     for item in (part.strip() for part in text.split(",")):
-        name, _, variant = item.partition("=")
-        variant = variant or name
+        asked, at, count = item.partition("@")
+        if at and not (count.isdecimal() and int(count) > 0):
+            raise ValueError(f"{item!r}: after @ stand the tasks at once within a process, a number from 1, as in {asked}@10")
+        name, _, variant = asked.partition("=")
+        name, variant = (name, variant) if variant else (f"{asked}-{count}" if at else asked, asked)
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot name a variant: small letters, digits and hyphens only")
         if variant not in known:
             raise ValueError(f"no variant {variant!r}; there are: {', '.join(sorted(known))}")
-        yield Entry(name=name, variant=variant)
+        yield Entry(name, variant, concurrency=int(count) if at else None)

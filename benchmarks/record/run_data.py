@@ -17,7 +17,7 @@ from benchmarks.record.flags import Flag, invalid_phases
 from benchmarks.record.machine import CpuTaken, QuotaReading, SpeedReading
 from benchmarks.record.task_table import TaskTable
 from infrastructure.readings import StartTimes, TreeSample
-from tasks.contract import Variant
+from tasks.contract import Track, Variant
 from tasks.loads import Load, Tasks
 
 Measures = Mapping[str, float | int | None]
@@ -224,6 +224,11 @@ class RunResult:
     """Why the run could not be made at all (the worker did not start, a timeout), with the tail of its log."""
     spoiled: Measures = field(default_factory=dict)
     """What the measures came to that are of an invalid phase."""
+    track: Track = "normalised"
+    processes: int | None = None
+    """Of the first worker of the run; None where none was ever warm."""
+    concurrency: int | None = None
+    """Tasks at once within each of them."""
 
     @property
     def invalid_phases(self) -> frozenset[str]:

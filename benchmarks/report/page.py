@@ -275,14 +275,15 @@ def _asked(analysis: Analysis) -> Iterator[tuple[str, str]]:
     rows = {
         "runs of each variant": ("{}", "runs"),
         "at most": ("{}", "max_runs"),
-        "worker": ("{} processes, {} execution slots", "processes", "slots"),
-        "settings": ("{} track", "track"),
+        "worker": ("{} processes", "processes"),
+        "tasks at once within a process": ("{} on the normalised track", "concurrency"),
         "warm-up": ("{} s", "warmup_s"),
         "where": ("lab {}, preset {}", "lab", "preset"),
     }
     for label, (words_, *names) in rows.items():
         if all(settings.get(name) is not None for name in names):
             yield label, words_.format(*(settings[name] for name in names))
+    yield "track", " and ".join(sorted({v.track for scenario in analysis.scenarios for v in scenario.variants.values()}))
     if analysis.control is not None:
         yield "control", analysis.control
     yield "seed", str(analysis.manifest["seed"])
@@ -320,6 +321,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": words.number,
+        "worker": lambda variant: words.worker(variant.processes, variant.concurrency),
         "percent": words.percent,
         "plus_minus": words.plus_minus,
         "from_to": words.from_to,

@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from benchmarks.plan.suite_plan import track_of
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.documents import FORMAT_VERSION, ResultSetError, read_json, to_json, validate
 from benchmarks.results.files import LATEST, UNFINISHED, free_name, point_latest, to_disk, write_text
@@ -236,7 +237,7 @@ class ResultSet:
         """Keep a run as its file has it, so that a set just written and the same set read again give the same tables."""
         if folder.name != run_name(document):
             raise ResultSetError(f"{folder} holds another run, {run_name(document)}: it was renamed or changed")
-        result = result_from(document)
+        result = result_from(document, track_of(self._manifest["settings"]))
         if result.run in self._runs:
             raise ResultSetError(f"{folder} and {self._runs[result.run].folder.name} are both run {result.run}: remove one")
         self._runs[result.run] = StoredRun(result, folder, document["record"])

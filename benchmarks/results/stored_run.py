@@ -14,6 +14,7 @@ from benchmarks.record.run_data import RunResult
 from benchmarks.results.documents import FORMAT_VERSION, ResultSetError
 from benchmarks.results.files import read_parquet
 from infrastructure.readings import TreeSample
+from tasks.contract import Track
 
 FIRST_SPEED = "machine_speed_per_s"
 """The fact of a set that is the machine's speed before its first run."""
@@ -70,6 +71,9 @@ def run_document(result: RunResult, record: Mapping[str, Any]) -> dict[str, Any]
         "valid": result.valid,
         "flags": [flag.as_data() for flag in result.flags],
         "failure": result.failure,
+        "track": result.track,
+        "processes": result.processes,
+        "concurrency": result.concurrency,
         "measures": dict(result.measures),
         "spoiled": dict(result.spoiled),
         "record": dict(record),
@@ -81,8 +85,11 @@ def run_name(document: Mapping[str, Any]) -> str:
     return f"{document['run']:04d}_{document['scenario']}_{document['variant']}_{document['repetition']:02d}"
 
 
-def result_from(document: Mapping[str, Any]) -> RunResult:
-    """The row in a run's ``run.json``."""
+def result_from(document: Mapping[str, Any], track: Track) -> RunResult:
+    """The row in a run's ``run.json``; ``track`` is that of runs made before they said it themselves, whose worker says how large
+    it was."""
+    worker = document["record"].get("worker") or {}
+    processes, slots = worker.get("processes"), worker.get("slots")
     return RunResult(
         scenario=document["scenario"],
         framework=document["framework"],
@@ -94,4 +101,7 @@ def result_from(document: Mapping[str, Any]) -> RunResult:
         measures=document["measures"],
         failure=document["failure"],
         spoiled=document.get("spoiled", {}),
+        track=document.get("track", track),
+        processes=document.get("processes", processes),
+        concurrency=document.get("concurrency", slots // processes if slots and processes else None),
     )

@@ -19,12 +19,15 @@ LEADING_MEASURES = tuple(SHARED_COLUMNS)
 """The measures that stand before ``variant``, ``valid``, ``flags`` and ``invalid_phases`` in a CSV, as far as the scenario has
 them."""
 
+WORKER_COLUMNS = ("track", "worker_processes", "worker_concurrency")
+"""What its worker was: the first of the run, where a scenario has several."""
+
 
 def csv_columns(measures: Sequence[str]) -> list[str]:
     """The header of a scenario's CSV, given its measures in order."""
     leading = [name for name in LEADING_MEASURES if name in measures]
     further = [name for name in measures if name not in LEADING_MEASURES]
-    return ["framework", "run", *leading, "variant", "valid", "flags", "invalid_phases", *further]
+    return ["framework", "run", *leading, "variant", "valid", "flags", "invalid_phases", *WORKER_COLUMNS, *further]
 
 
 _Rows = Sequence[RunResult]
@@ -72,6 +75,7 @@ def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -
             "valid": row.valid,
             "invalid_phases": ";".join(phase or WHOLE_RUN for phase in sorted(row.invalid_phases)),
             "flags": ";".join(dict.fromkeys(flag.code for flag in row.flags)),
+            **dict(zip(WORKER_COLUMNS, (row.track, row.processes, row.concurrency), strict=True)),
             **values,
         }
         for row, values in zip(rows, measures, strict=True)

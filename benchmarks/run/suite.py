@@ -116,7 +116,8 @@ class Suite:
         title = f"{scenario.title}, {entry.name} #{repetition}"
         self._display.begin_run(title, made, max(made, self._total()))
         framework = self._lab.variants()[entry.variant]
-        reason = scenario.unsupported(runner.variant(framework, entry.variant))
+        variant = runner.variant(framework, entry.variant)
+        reason = scenario.unsupported(variant)
         if reason is not None:
             self._store_unsupported(scenario, entry, framework, reason)
             self._display.end_run(title, f"unsupported: {reason}", True)
@@ -131,8 +132,8 @@ class Suite:
             repetition=repetition,
             seed=seed_of_run(plan.seed, scenario.name, repetition),
             processes=plan.processes,
-            concurrency=plan.concurrency,
-            track=plan.track,
+            concurrency=entry.concurrency or variant.concurrency(entry.track, plan.concurrency),
+            track=entry.track,
             warmup_s=plan.warmup_s,
             timeout_s=plan.run_timeout_s,
             earlier_speeds_per_s=self._results.machine_speeds_per_s(),
@@ -152,7 +153,7 @@ class Suite:
         """One row that says so and why, in the place of all runs."""
         flag = UNSUPPORTED.flag(reason=reason)
         run = self._results.next_run()
-        result = RunResult(scenario.name, framework, entry.name, run, repetition=1, valid=False, flags=(flag,))
+        result = RunResult(scenario.name, framework, entry.name, run, 1, valid=False, flags=(flag,), track=entry.track)
         self._results.store_run(result, tasks_frame({}), samples_frame(()), {"executed_variant": entry.variant})
         self._results.write_rows(scenario.name)
         self._remember(result)
@@ -169,6 +170,9 @@ def result_of(recorded: RecordedRun, name: str, standing: Sequence[Flag] = ()) -
         repetition=spec.repetition,
         valid=False,
         failure=recorded.failure,
+        track=spec.track,
+        processes=None if data is None else data.worker.processes,
+        concurrency=None if data is None else data.worker.concurrency,
     )
     if recorded.failure is not None or data is None:
         died = data is not None and data.worker.died is not None

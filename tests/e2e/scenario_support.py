@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.cli.choices import manifest_of
+from benchmarks.cli.choices import entries_of, manifest_of
 from benchmarks.cli.progress import PlainDisplay
-from benchmarks.plan.suite_plan import Entry, SuitePlan
+from benchmarks.plan.suite_plan import SuitePlan
 from benchmarks.record.flags import (
     CPU_LIMITED,
     CPU_STEAL,
@@ -26,6 +26,7 @@ from benchmarks.run.labs.lab import Lab
 from benchmarks.run.suite import Suite
 from benchmarks.run.watching import Display
 from benchmarks.scenarios import all_scenarios
+from tasks.contract import Track
 
 OF_THE_MACHINE = frozenset(
     kind.code
@@ -53,6 +54,7 @@ def run_scenario(
     *,
     processes: int = 2,
     display: Display | None = None,
+    tracks: Sequence[Track] = ("normalised",),
 ) -> ResultSet:
     """One run of each variant, with the quick sizes but for those given. Returns the result set, which lies below ``root``."""
     scenario = next(s for s in all_scenarios().values() if s.number == number)
@@ -60,13 +62,12 @@ def run_scenario(
         lab="local",
         preset="quick",
         scenarios=(scenario.name,),
-        entries=tuple(Entry(variant, variant) for variant in variants),
+        entries=entries_of(",".join(variants), lab, tracks),
         sizes=sizes,
         runs=1,
         max_runs=1,
         processes=processes,
         concurrency=1,
-        track="normalised",
         warmup_s=0.1,
         run_timeout_s=120,
         seed=1,

@@ -143,7 +143,6 @@ def manifest(entered: list[str], runs: int, control: str | None) -> dict[str, An
         max_runs=runs,
         processes=2,
         concurrency=1,
-        track="normalised",
         warmup_s=1,
         run_timeout_s=600,
         seed=1,

@@ -22,6 +22,7 @@ from benchmarks.cli.analysis_tables import print_analysis, print_check, print_co
 from benchmarks.record.flags import UNSUPPORTED, Severity
 from benchmarks.results.documents import ResultSetError, validate
 from benchmarks.results.result_set import ResultSet
+from benchmarks.results.tables import WORKER_COLUMNS
 from benchmarks.statistics import mean_interval
 from tests.golden import Golden, unpack
 
@@ -445,5 +446,5 @@ def test_what_was_written_long_ago_reads_as_it_did(golden: Callable[[Golden], Pa
     results.write_tables()
     now = pd.read_csv(folder / f"{NAME}.csv", dtype=str)
     shares = list(results.manifest()["scenarios"][NAME]["shares"])
-    assert set(now.columns) - set(then.columns) == {"invalid_phases"}
+    assert set(now.columns) - set(then.columns) == {"invalid_phases", *WORKER_COLUMNS}
     pd.testing.assert_frame_equal(now[then.columns].drop(columns=shares), then.drop(columns=shares))

@@ -16,13 +16,14 @@ from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.statistics import describe
 from tests.unit.results.test_result_set import gathered, store
 
+WORKER = "2×10"
 LONG = "a-framework-with-a-long-name"
 
 
 def run(number: int, variant: str, drain_per_s: float | None, *flags: Flag, **others: float) -> RunResult:
     measures: Mapping[str, float | None] = {"drain_per_s": drain_per_s, "p99": 1.5, **others}
     valid = not flags and drain_per_s is not None
-    return RunResult(SCENARIO.name, "some", variant, number, number, valid, flags, measures)
+    return RunResult(SCENARIO.name, "some", variant, number, number, valid, flags, measures, processes=2, concurrency=10)
 
 
 def rendered(results: list[RunResult], width: int = 120) -> list[str]:
@@ -48,7 +49,15 @@ def test_every_variant_is_there_with_the_share_of_its_runs_that_counts() -> None
 
 def test_the_best_comes_first_and_what_has_no_figure_last() -> None:
     lines = rendered([run(1, "none", None), run(2, "slow", 100), run(3, "best", 900), run(4, "good", 500)])
-    assert [line.split()[0] for line in lines[-4:]] == ["best", "good", "slow", "none"]
+    assert [line.split()[0] for line in lines[-8:]] == ["best", WORKER, "good", WORKER, "slow", WORKER, "none", WORKER]
+
+
+def test_the_variants_of_a_track_stand_together_under_its_name() -> None:
+    tuned = [replace(run(3, "a-tuned", 50), track="tuned"), replace(run(4, "b-tuned", 500), track="tuned")]
+    lines = rendered([run(1, "a", 100), *tuned, run(2, "b", 900)])
+    named = [line.split()[0] for line in lines if line.split()]
+    assert [n for n in named[-10:] if n != WORKER] == ["normalised", "b", "a", "tuned", "b-tuned", "a-tuned"]
+    assert "normalised" in rendered([run(1, "a", 100)])[0], "the one track stands in the title"
 
 
 def test_a_variant_of_which_not_all_runs_are_valid_stands_out() -> None:
@@ -96,7 +105,8 @@ def test_the_table_fits_a_terminal_of_80_columns_and_loses_nothing() -> None:
     assert "…" not in "".join(lines)
     figures = [line.split() for line in lines[-2:]]
     assert figures[0] == ["name-of-17-letter", "4/4", "13,345", *["0.0133"] * len(others)]
-    assert len(figures[1]) == len(SCENARIO.summary), "a half width under each mean, none of them broken"
+    assert figures[1][0] == WORKER
+    assert len(figures[1]) == 1 + len(SCENARIO.summary), "a half width under each mean, none of them broken"
 
 
 def test_flags_are_printed_with_their_run_and_the_place_of_the_results_whole(tmp_path: Path) -> None:

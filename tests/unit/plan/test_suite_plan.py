@@ -2,12 +2,14 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from benchmarks.plan.suite_plan import Entry, SuitePlan, parse_entries
+from benchmarks.plan.suite_plan import Entry, SuitePlan, on_tracks, parse_entries
 from benchmarks.results.result_set import ResultSet
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
+from tasks.contract import Track
 from tests.unit.results.test_result_set import gathered
 
 KNOWN = {"some-fast": "some", "some-slow": "some", "other": "other"}
@@ -21,9 +23,44 @@ def test_entries_are_named_after_their_variant_or_as_told() -> None:
     )
 
 
+def test_an_entry_may_have_its_own_tasks_at_once_within_a_process() -> None:
+    assert parse_entries("other@1,other@10,many=other@100", KNOWN) == (
+        Entry("other-1", "other", concurrency=1),
+        Entry("other-10", "other", concurrency=10),
+        Entry("many", "other", concurrency=100),
+    )
+
+
+ENTRIES = (Entry("floor", "limit"), Entry("a", "some-fast"), Entry("b", "some-fast", concurrency=10))
+
+
+def test_on_several_tracks_every_entry_but_the_control_is_entered_on_each() -> None:
+    entered = on_tracks(ENTRIES, ("normalised", "tuned"), control="limit")
+    assert [(e.name, e.track, e.concurrency) for e in entered] == [
+        ("floor", "normalised", None),
+        ("a", "normalised", None),
+        ("a-tuned", "tuned", None),
+        ("b", "normalised", 10),
+        ("b-tuned", "tuned", 10),
+    ]
+
+
+@pytest.mark.parametrize("track", get_args(Track))
+def test_on_one_track_entries_keep_their_names(track: Track) -> None:
+    assert on_tracks(ENTRIES, (track,), control=None) == tuple(replace(e, track=track) for e in ENTRIES)
+
+
+def test_a_name_that_a_track_makes_must_be_free() -> None:
+    with pytest.raises(ValueError, match="entered twice: a-tuned"):
+        on_tracks((Entry("a", "other"), Entry("a-tuned", "other")), ("normalised", "tuned"), None)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("other@", "'other@': after @ stand the tasks at once within a process, a number from 1, as in other@10"),
+        ("other@0", "'other@0': after @"),
+        ("a=other@x", "as in a=other@10"),
         ("nothing-such", "no variant 'nothing-such'; there are: other, some-fast, some-slow"),
         ("a=nothing-such", "no variant 'nothing-such'"),
         ("other,other", "entered twice: other; give one of them another name, as in again=other"),
@@ -59,7 +96,6 @@ PLAN = SuitePlan(
     max_runs=3,
     processes=1,
     concurrency=2,
-    track="normalised",
     warmup_s=0.5,
     run_timeout_s=30.0,
     seed=4,
@@ -69,6 +105,15 @@ PLAN = SuitePlan(
 def test_a_plan_survives_the_manifest(tmp_path: Path) -> None:
     stored = ResultSet.create(tmp_path, "x", gathered(settings={**asdict(PLAN), "redis": {}}))
     assert SuitePlan.from_json(ResultSet.open(stored.path).manifest()["settings"]) == PLAN
+
+
+def test_a_plan_of_before_concurrency_was_a_setting_is_read_with_its_one_track() -> None:
+    newer = asdict(PLAN)
+    entries = [{"name": e["name"], "variant": e["variant"]} for e in newer["entries"]]
+    del newer["concurrency"]
+    older = newer | {"entries": entries, "processes": 2, "slots": 8, "track": "tuned"}
+    read = SuitePlan.from_json(older)
+    assert (read.processes, read.concurrency, {entry.track for entry in read.entries}) == (2, 4, {"tuned"})
 
 
 def test_a_manifest_without_a_plan_is_told_from_one_with() -> None:

@@ -262,7 +262,7 @@ def test_hostile_words_are_shown_as_they_are(single: Path) -> None:
     scenario["columns"] = dict.fromkeys(scenario["columns"], HOSTILE)
     manifest["versions"] = {HOSTILE: {HOSTILE: HOSTILE}}
     manifest["host"] |= {"cpu_model": HOSTILE, "kernel": HOSTILE}
-    manifest["settings"] |= {"preset": HOSTILE, "lab": HOSTILE, "track": HOSTILE}
+    manifest["settings"] |= {"preset": HOSTILE, "lab": HOSTILE, "concurrency": HOSTILE}
     change_json(single / "manifest.json", **manifest)
     for file in (single / "runs").glob("*/run.json"):
         document = json.loads(file.read_text(encoding="utf-8"))

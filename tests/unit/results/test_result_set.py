@@ -24,8 +24,8 @@ from benchmarks.record.task_table import build_task_tables, tasks_frame
 from benchmarks.results import manifest as manifests
 from benchmarks.results.documents import ResultSetError, validate
 from benchmarks.results.result_set import ResultSet
-from benchmarks.results.stored_run import FIRST_SPEED, samples_frame
-from benchmarks.results.tables import csv_columns
+from benchmarks.results.stored_run import FIRST_SPEED, result_from, run_document, samples_frame
+from benchmarks.results.tables import WORKER_COLUMNS, csv_columns
 from benchmarks.run.host import host_facts
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from benchmarks.statistics import mean_interval
@@ -249,7 +249,7 @@ def test_the_csv_begins_as_the_seed_has_it(results: ResultSet) -> None:
     results.write_tables()
     header = (results.path / f"{NAME}.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header.startswith(SEED_HEADER)
-    of_the_run = ("framework", "run", "variant", "valid", "flags", "invalid_phases")
+    of_the_run = ("framework", "run", "variant", "valid", "flags", "invalid_phases", *WORKER_COLUMNS)
     assert sorted(header.split(",")) == sorted([*of_the_run, *SCENARIO.columns])
 
 
@@ -260,9 +260,27 @@ def test_the_header_is_there_before_any_run(results: ResultSet) -> None:
 
 
 def test_a_scenario_without_a_leading_measure_leaves_its_column_out() -> None:
-    assert csv_columns(["p50", "rate_per_s"]) == [
-        *("framework", "run", "p50", "variant", "valid", "flags", "invalid_phases", "rate_per_s")
+    columns = ["framework", "run", "p50", "variant", "valid", "flags", "invalid_phases", *WORKER_COLUMNS, "rate_per_s"]
+    assert csv_columns(["p50", "rate_per_s"]) == columns
+
+
+def test_every_row_says_its_track_and_what_its_worker_was(results: ResultSet) -> None:
+    store(results, replace(row(1, "fast-tuned"), track="tuned", processes=2, concurrency=10))
+    store(results, replace(row(2, "fast"), processes=2, concurrency=1))
+    assert [tuple(line[column] for column in WORKER_COLUMNS) for line in table_of(results)] == [
+        ("tuned", "2", "10"),
+        ("normalised", "2", "1"),
     ]
+    assert [r.track for r in ResultSet.open(results.path).rows(NAME)] == ["tuned", "normalised"]
+
+
+def test_a_run_of_an_older_set_is_on_the_track_of_the_set_and_its_worker_says_the_rest() -> None:
+    worker = {"processes": 2, "slots": 8}
+    newer = run_document(row(1), {"worker": worker})
+    older = {name: value for name, value in newer.items() if name not in ("track", "processes", "concurrency")}
+    read = result_from(older, "tuned")
+    assert (read.track, read.processes, read.concurrency) == ("tuned", 2, 4)
+    assert result_from({**older, "record": {}}, "normalised").concurrency is None
 
 
 def test_every_run_has_a_row_with_its_figures_and_flags(results: ResultSet) -> None:
