@@ -12,6 +12,9 @@ from tasks.workloads import TaskId, Workload
 HASH = "sha256"
 PASSWORD = b"correct horse battery staple"
 SALT = b"queuelab"
+SLOW_ITERATION_S = 5e-6
+SLOW_PYTHON_ITERATION_S = 20e-6
+"""What one iteration may take: twenty times as long as on a core of 2020, for slower cores and for several tasks on one."""
 
 _FIRST_BLOCK = (1).to_bytes(4, "big")
 
@@ -58,5 +61,5 @@ def _run_in_python(iterations: int, _: TaskId) -> None:
     derive_in_python(iterations)
 
 
-PBKDF2 = Workload(_run)
-PBKDF2_PYTHON = Workload(_run_in_python)
+PBKDF2 = Workload(_run, longest_s=lambda iterations: iterations * SLOW_ITERATION_S)
+PBKDF2_PYTHON = Workload(_run_in_python, longest_s=lambda iterations: iterations * SLOW_PYTHON_ITERATION_S)

@@ -110,4 +110,9 @@ async def _get_async(argument: Parameters, task_id: TaskId) -> None:
     await get_async(argument, request_id(task_id))
 
 
-HTTP_GET = Workload(_get, _get_async)
+def longest_s(_: Any) -> float:
+    """How long a request can take at most: what it waits for an answer."""
+    return TIMEOUT_S
+
+
+HTTP_GET = Workload(_get, _get_async, longest_s=longest_s)

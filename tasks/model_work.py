@@ -28,6 +28,8 @@ from tasks.workloads import TaskId, Workload
 ORDER_ID = 1
 FIRST_VERSION = 1
 DATABASE_FILE = "orders.sqlite"
+LOCKED_AT_MOST_S = 5.0
+"""How long Python's sqlite3 waits for a database that another connection has locked."""
 
 
 class Base(DeclarativeBase):
@@ -187,7 +189,11 @@ def _change(_: Any, __: TaskId) -> None:
         session.commit()
 
 
-MODEL = Workload(_read, prepare=_prepare)
-MODEL_SEEN = Workload(_read_and_tell, prepare=_prepare)
-MODEL_RESET = Workload(_reset)
-MODEL_CHANGE = Workload(_change)
+def _longest_s(_: Any) -> float:
+    return LOCKED_AT_MOST_S
+
+
+MODEL = Workload(_read, prepare=_prepare, longest_s=_longest_s)
+MODEL_SEEN = Workload(_read_and_tell, prepare=_prepare, longest_s=_longest_s)
+MODEL_RESET = Workload(_reset, longest_s=_longest_s)
+MODEL_CHANGE = Workload(_change, longest_s=_longest_s)

@@ -32,6 +32,8 @@ MOST_OF_ONE = 3
 """The largest quantity of an order."""
 MOST_CONNECTIONS = 10_000
 """More than there are tasks at once: redis-py's own limit of 100 raises in the task that comes after."""
+REDIS_AT_MOST_S = 10.0
+"""What a stage may take that asks Redis twice, each time for no longer than redis-py waits for an answer."""
 
 Failure = Literal["", "once", "always"]
 
@@ -157,6 +159,10 @@ async def _analyse_async(_: Any, task_id: TaskId) -> None:
     await _client_of_loop().hincrby(_books(task_id).key("analysed"), str(_unit(task_id)), 1)
 
 
+def _longest_s(_: Any) -> float:
+    return REDIS_AT_MOST_S
+
+
 def _charge_parameters(argument: Mapping[str, float], unit: int) -> http_work.Parameters:
     failure = failure_of(unit, argument["fail_once_share"], argument["fail_always_share"], int(argument["failures_seed"]))
     return {"ms": argument["ms"], "fail": failure} if failure else {"ms": argument["ms"]}
@@ -177,11 +183,11 @@ def _request(stage: str, parameters_for: Callable[[Mapping[str, float], int], ht
         unit = _unit(task_id)
         await http_work.get_async(parameters_for(argument, unit), request_name(stage, task_id[0], task_id[1], unit))
 
-    return Workload(blocking, coroutine)
+    return Workload(blocking, coroutine, longest_s=http_work.longest_s)
 
 
-ORDER_VALIDATE = Workload(_validate, _validate_async)
+ORDER_VALIDATE = Workload(_validate, _validate_async, longest_s=_longest_s)
 ORDER_CHARGE: Workload = _request("order_charge", _charge_parameters)
-ORDER_RESERVE = Workload(_reserve, _reserve_async)
+ORDER_RESERVE = Workload(_reserve, _reserve_async, longest_s=_longest_s)
 ORDER_CONFIRM: Workload = _request("order_confirm", _confirm_parameters)
-ORDER_ANALYSE = Workload(_analyse, _analyse_async)
+ORDER_ANALYSE = Workload(_analyse, _analyse_async, longest_s=_longest_s)

@@ -52,7 +52,8 @@ class ProduceOrder:
 
 @dataclass(frozen=True, slots=True)
 class ProduceResult:
-    """What was offered. Times are monotonic; ``cpu_s`` is the producer process's own, user and system."""
+    """What was offered. Times are monotonic; ``cpu_s`` is the producer process's own, user and system. ``longest_s`` is what the
+    longest of the tasks can take by what its workload declares, from a start to an end."""
 
     attempted: int
     acknowledged: int
@@ -61,6 +62,7 @@ class ProduceResult:
     began_ns: int
     ended_ns: int
     cpu_s: float
+    longest_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class _Tally:
             began_ns=began_ns,
             ended_ns=monotonic_ns(),
             cpu_s=(time.process_time_ns() - cpu_before_ns) / 1e9,
+            longest_s=max(WORKLOADS[c.workload].longest_s(c.argument) for c in classes_of(self.order.tasks)),
         )
 
 

@@ -37,9 +37,23 @@ recorder = recorder_from_environment()
 _OFFER = re.compile(r"^([A-Z][A-Z0-9_]*)(?:: *Workload *= *| *= *Workload\()", re.MULTILINE)
 
 
+UNDECLARED_S = 60.0
+"""How long a task is taken to last at most whose workload does not say so."""
+
+
 def as_it_is(argument: Any) -> Any:
     """An argument that is sent as the order has it."""
     return argument
+
+
+def undeclared(_: Any) -> float:
+    """The longest time of a task whose workload says nothing of it."""
+    return UNDECLARED_S
+
+
+def no_time(_: Any) -> float:
+    """The longest time of a task that has nothing to wait for and next to nothing to do."""
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +61,14 @@ class Workload:
     """A task's body: ``blocking(argument, task_id)``, and ``coroutine`` where it waits; without it the blocking one is used.
 
     ``prepare`` makes, in the producer and before the load begins, the argument that is sent from the plain data of the order.
+    ``longest_s`` says from the same data how many seconds one attempt of a task can take at most from start to end: so long a
+    phase waits for a task that was started and has not ended.
     """
 
     blocking: Callable[[Any, TaskId], Any]
     coroutine: Callable[[Any, TaskId], Awaitable[Any]] | None = None
     prepare: Callable[[Any], Any] = as_it_is
+    longest_s: Callable[[Any], float] = undeclared
 
 
 def _nothing(_: Any, __: TaskId) -> None:
@@ -125,10 +142,10 @@ def _offers(folder: Path) -> dict[str, list[str]]:
 WORKLOADS = Workloads(
     "tasks",
     Path(__file__).parent,
-    noop=Workload(_nothing),
-    sleep=Workload(_sleep, _sleep_async),
-    fail=Workload(_fail),
-    fail_at_first=Workload(_fail_at_first),
+    noop=Workload(_nothing, longest_s=no_time),
+    sleep=Workload(_sleep, _sleep_async, longest_s=float),
+    fail=Workload(_fail, longest_s=no_time),
+    fail_at_first=Workload(_fail_at_first, longest_s=no_time),
 )
 
 

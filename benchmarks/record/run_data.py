@@ -19,6 +19,7 @@ from benchmarks.record.task_table import TaskTable
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Track, Variant
 from tasks.loads import Load, Tasks
+from tasks.workloads import UNDECLARED_S
 
 Measures = Mapping[str, float | int | None]
 """Measures of a run by name, each name ending in its unit; None where it could not be measured."""
@@ -75,6 +76,8 @@ class Produced:
     began_ns: int
     ended_ns: int
     cpu_s: float
+    longest_s: float = UNDECLARED_S
+    """What the longest of its tasks can take by what the workload declares, from a start to an end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,14 @@ def hang_when_warm(call: TaskCall) -> None:
     execute(*call)
 
 
+def abandon_when_warm(call: TaskCall) -> None:
+    """Begin a task and forget it."""
+    if call[1] == WARMUP_PHASE:
+        execute(*call)
+    else:
+        recorder.started(*call[:4])
+
+
 BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
     "contrived": run,
     "contrived-lossy": lose_and_double,
@@ -89,7 +97,11 @@ BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
     "contrived-dying": die_on_the_way,
     "contrived-hanging": hang_when_warm,
     "contrived-hasty": run,
+    "contrived-early": run,
+    "contrived-abandoning": abandon_when_warm,
 }
+EARLY = ("contrived-early", "contrived-abandoning")
+"""Acknowledge a task before they run it: while it runs, it is nowhere in Redis."""
 HASTY = "contrived-hasty"
 """Ends on SIGTERM at once, with its task in hand."""
 UNSTARTABLE = "contrived-unstartable"
@@ -181,6 +193,8 @@ def main() -> None:
     while not stopping.is_set():
         item = client.blmove(queue, claimed_of(queue), 0.5, "RIGHT", "LEFT")
         if item is not None:
+            if options.variant in EARLY:
+                client.lrem(claimed_of(queue), 1, item)
             behave(tuple(json.loads(item)))
             client.lrem(claimed_of(queue), 1, item)
 

@@ -20,6 +20,16 @@ class PhaseCounts:
     finished_skipped: int
     processes: int
 
+    @property
+    def ended(self) -> int:
+        """Tasks that have ended, or never will be executed."""
+        return self.finished_ok + self.finished_failed + self.finished_skipped
+
+    @property
+    def in_hand(self) -> int:
+        """Attempts that were started and have not ended: a worker has them, or had them when it died."""
+        return self.started - self.finished_ok - self.finished_failed - self.finished_retried
+
 
 class LogCalls(Transport):
     """What a node is asked about its event log."""

@@ -14,7 +14,7 @@ from benchmarks.run.nodes import clock
 from benchmarks.run.one_run import marks
 from benchmarks.run.one_run.in_progress import RunInProgress
 from benchmarks.run.one_run.producing import STOP_GRACE_S, produce
-from benchmarks.run.one_run.waiting import drain, ended, require_time_and_worker
+from benchmarks.run.one_run.waiting import Expected, drain, ended, require_time_and_worker
 from benchmarks.run.one_run.workers import clear_for, describe_worker, kill_worker, start_watched
 from tasks.loads import Prefilled, count_of, tasks_in_a_unit
 
@@ -55,7 +55,7 @@ def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
         if prefilled:
             resumed_ns = clock.now_ns()
             run.worker.resume_worker()
-        drained = drain(run, number, produced.acknowledged, _time_left_s(run))
+        drained = drain(run, number, Expected.of(plan.tasks, produced), _time_left_s(run))
         drained_ns = clock.now_ns()
         seen = _Marks(before, filled, marks.after(run, drained=drained))
     _note(run, number, plan, _Course(produced, resumed_ns, drained_ns, drained, seen))
@@ -79,7 +79,8 @@ def start_and_offer(run: RunInProgress, number: int, plan: PhasePlan, start: Sta
             filled = marks.midway(run, is_still=False)
             produced = produce(run, number, plan.tasks, plan.load)
         stop = _stop_midway(run, number, plan.worker, start.stop_after) if start.stop_after is not None else None
-        drained = drain(run, number, produced.acknowledged, _time_left_s(run), claims_may_stay=stop is not None)
+        expected = Expected.of(plan.tasks, produced)
+        drained = drain(run, number, expected, _time_left_s(run), claims_may_stay=stop is not None)
         drained_ns = clock.now_ns()
         seen = _Marks(before, filled, marks.after(run, drained=drained))
     describe_worker(run, worker, seen.after.worker if start.when == "waiting" else filled.worker)

@@ -8,7 +8,7 @@ from benchmarks.plan.wishes import WorkerWish
 from benchmarks.run.one_run.in_progress import WARMUP_PHASE, RunInProgress
 from benchmarks.run.one_run.producing import produce
 from benchmarks.run.one_run.spec import RunFailedError
-from benchmarks.run.one_run.waiting import counts, drain, require_time_and_worker
+from benchmarks.run.one_run.waiting import Expected, counts, drain, require_time_and_worker
 from benchmarks.run.one_run.workers import begin_samples, clear_for, describe_worker, end_worker, start_worker
 from tasks.contract import WorkerPlan
 from tasks.loads import Mix, Prefilled, only
@@ -64,7 +64,7 @@ def _warm_batch(run: RunInProgress, count: int, tasks: Mix) -> None:
     if produced.acknowledged < count:
         raise RunFailedError(f"warm-up: {produced.failed} of {count} tasks could not be enqueued: {dict(produced.errors)}")
     run.warmed += count
-    if not drain(run, WARMUP_PHASE, run.warmed, limit_s=WARMUP_AT_MOST_S):
+    if not drain(run, WARMUP_PHASE, Expected(run.warmed, produced.longest_s), limit_s=WARMUP_AT_MOST_S):
         require_time_and_worker(run, f"draining {run.known.names[WARMUP_PHASE]}")
         found = counts(run, WARMUP_PHASE)
         raise RunFailedError(

@@ -13,7 +13,18 @@ import pytest
 
 from tasks import workloads
 from tasks.events import Kind, Outcome, Recorder
-from tasks.workloads import WORKLOADS, TaskCall, TaskId, Workload, Workloads, execute, execute_async
+from tasks.http_work import TIMEOUT_S
+from tasks.workloads import (
+    UNDECLARED_S,
+    WORKLOADS,
+    TaskCall,
+    TaskId,
+    Workload,
+    Workloads,
+    execute,
+    execute_async,
+    undeclared,
+)
 from tests.support import CHECKOUT, events_in, open_descriptors, run_script
 
 Run = Callable[..., None]
@@ -255,6 +266,26 @@ def test_every_workload_of_the_project_says_in_its_line_that_it_is_one() -> None
         if isinstance(value, Workload)
     }
     assert offered <= set(listed[1].split(", "))
+
+
+def test_every_workload_of_the_project_declares_how_long_a_task_can_take() -> None:
+    bodies = [path for path in (CHECKOUT / "tasks").glob("*_work.py") if "sqlalchemy" not in path.read_text()]
+    found = [*WORKLOADS.values(), *(v for path in bodies for v in vars(importlib.import_module(f"tasks.{path.stem}")).values())]
+    workloads = [workload for workload in found if isinstance(workload, Workload)]
+    assert len(workloads) > 10
+    assert not [workload for workload in workloads if workload.longest_s is undeclared]
+
+
+@pytest.mark.parametrize(
+    ("workload", "argument", "longest_s"),
+    [("noop", None, 0), ("sleep", 5, 5), ("fail", "on purpose", 0), ("http_get", {"ms": 20}, TIMEOUT_S), ("pbkdf2", 10**6, 5)],
+)
+def test_how_long_a_task_can_take_follows_from_its_argument(workload: str, argument: Any, longest_s: float) -> None:
+    assert WORKLOADS[workload].longest_s(argument) == pytest.approx(longest_s)
+
+
+def test_a_workload_that_declares_nothing_is_given_a_minute() -> None:
+    assert Workload(print).longest_s(None) == UNDECLARED_S
 
 
 def test_a_worker_that_runs_no_ops_imports_no_other_body(tmp_path: Path) -> None:
