@@ -27,6 +27,7 @@ from benchmarks.cli.summary import print_end
 from benchmarks.monitoring.board import board_of
 from benchmarks.plan.suite_plan import SuitePlan
 from benchmarks.record.flags import Flag
+from benchmarks.results.documents import ResultsDiskError
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
@@ -116,7 +117,10 @@ def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: Resu
         with display(console) as shown, board_of(lab) as board:
             Suite(plan, scenarios, lab, results, shown, board, flags).execute()
     except BaseException:
-        results.finish("interrupted")
+        try:
+            results.finish("interrupted")
+        except ResultsDiskError as error:
+            errors.print(Text(f"Its state could not be written, and says running: {error}"), soft_wrap=True)
         kept = f"Not complete: {len(results.completed())} runs are kept. Go on with: just benchmark-resume {results.path}"
         errors.print(Text(kept), soft_wrap=True)
         raise

@@ -192,6 +192,20 @@ RUN_FAILED = FlagKind(
     "Mend the cause and resume the result set.",
 )
 
+SCENARIO_FAILED = FlagKind(
+    "scenario-failed",
+    Severity.INVALID,
+    "what was recorded could not be reckoned: {reason}",
+    "A mistake in the scenario's measures or flags: the raw data of the run are kept; mend it and resume the result set.",
+)
+
+REPEATED = FlagKind(
+    "repeated",
+    Severity.NOTE,
+    "made in the place of run {run}, which failed: {reason}",
+    "Nothing is to be done; the failed run's row says more.",
+)
+
 UNSUPPORTED = FlagKind(
     "unsupported",
     Severity.EXCLUDED,
@@ -306,6 +320,8 @@ GENERAL_FLAGS = (
     TOO_FEW_PROCESSES,
     TIMED_OUT,
     RUN_FAILED,
+    SCENARIO_FAILED,
+    REPEATED,
     UNSUPPORTED,
     TASK_FAILED,
     MACHINE_SPEED_MOVED,

@@ -19,6 +19,10 @@ class ResultSetError(Exception):
     """A result set that cannot be read or written as asked. The message names it and says what to do."""
 
 
+class ResultsDiskError(ResultSetError):
+    """The disk does not take what a result set is to hold. What it holds already is whole."""
+
+
 def validate(document: Any, schema: Literal["manifest", "run", "stats", "analysis"], source: str) -> None:
     """Hold a document against a published schema. Raises ResultSetError naming ``source`` and the place that does not fit."""
     error = jsonschema.exceptions.best_match(_validator(schema).iter_errors(document))

@@ -1,11 +1,13 @@
 """Files of a result set: each is whole, or as it was before."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.results.documents import ResultSetError
+from benchmarks.results.documents import ResultsDiskError, ResultSetError
 
 LATEST = "latest"
 """The link to the newest result set of a folder."""
@@ -24,9 +26,25 @@ def read_parquet(file: Path) -> pd.DataFrame:
 def write_text(file: Path, text: str) -> None:
     """Write a file under a temporary name and rename it when it is on disk: it is whole, or as it was before."""
     unfinished = file.with_name(f"{UNFINISHED}{file.name}")
-    unfinished.write_text(text, encoding="utf-8", newline="\n")
-    to_disk(unfinished)
-    unfinished.replace(file)
+    try:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+        to_disk(unfinished)
+        unfinished.replace(file)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def taken_by_disk(folder: Path) -> Iterator[None]:
+    """Within, a result set in this folder is written to. Raises ResultsDiskError where the disk does not take it."""
+    try:
+        yield
+    except OSError as error:
+        raise ResultsDiskError(
+            f"{folder} cannot be written to: {error}. What it holds is whole: make room, or see what else is wrong with its "
+            f"disk, then go on with: just benchmark-resume {folder}"
+        ) from error
 
 
 def to_disk(path: Path) -> None:

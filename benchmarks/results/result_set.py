@@ -29,7 +29,7 @@ import pandas as pd
 from benchmarks.plan.suite_plan import track_of
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.documents import FORMAT_VERSION, ResultSetError, read_json, to_json, validate
-from benchmarks.results.files import LATEST, UNFINISHED, free_name, point_latest, to_disk, write_text
+from benchmarks.results.files import LATEST, UNFINISHED, free_name, point_latest, taken_by_disk, to_disk, write_text
 from benchmarks.results.stored_run import FIRST_SPEED, StoredRun, result_from, run_document, run_name
 from benchmarks.results.tables import csv_text, statistics_of, with_machine_speed, with_shares
 
@@ -128,8 +128,9 @@ class ResultSet:
         return max(self._runs, default=0) + 1
 
     def completed(self) -> set[tuple[str, str, int]]:
-        """Scenario, variant and repetition of every stored run, valid or not: what need not be made again."""
-        return {(run.result.scenario, run.result.variant, run.result.repetition) for run in self._runs.values()}
+        """Scenario, variant and repetition of every stored run that did not fail, valid or not: what need not be made again."""
+        done = (run.result for run in self._runs.values() if run.result.failure is None)
+        return {(result.scenario, result.variant, result.repetition) for result in done}
 
     def facts(self) -> dict[str, float]:
         """What has been found out for it (:mod:`benchmarks.run.calibration`)."""
@@ -150,7 +151,7 @@ class ResultSet:
         """Store a run: whole, or not at all. ``record`` is whatever else is to be kept of it: plain data, dataclasses, mappings
         and sequences of these; ``readings`` is what devices read, by device. Returns its folder. Raises ResultSetError for a
         name that is not allowed, a scenario that the manifest does not list, a run that is already stored, or a value that JSON
-        cannot hold."""
+        cannot hold, and ResultsDiskError where the disk does not take it."""
         if result.scenario not in self._manifest["scenarios"]:
             raise ResultSetError(
                 f"{result.scenario} is none of this result set's scenarios: {', '.join(self._manifest['scenarios'])}"
@@ -168,12 +169,16 @@ class ResultSet:
         final = self._path / "runs" / name
         unfinished = final.with_name(f"{UNFINISHED}{final.name}")
         shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
+        with taken_by_disk(self._path):
+            self._write_run(unfinished, final, text, {"tasks": tasks, "samples": samples, **(readings or {})})
+        self._remember(document, final)
+        return final
+
+    def _write_run(self, unfinished: Path, final: Path, text: str, frames: Mapping[str, pd.DataFrame]) -> None:
         try:
-            tasks.to_parquet(unfinished / "tasks.parquet", index=False, compression="zstd")
-            samples.to_parquet(unfinished / "samples.parquet", index=False, compression="zstd")
-            for device, frame in (readings or {}).items():
-                frame.to_parquet(unfinished / f"{device}.parquet", index=False, compression="zstd")
+            unfinished.mkdir()
+            for name, frame in frames.items():
+                frame.to_parquet(unfinished / f"{name}.parquet", index=False, compression="zstd")
             for file in unfinished.iterdir():
                 to_disk(file)
             write_text(unfinished / "run.json", text)
@@ -182,8 +187,6 @@ class ResultSet:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
         to_disk(final.parent)
-        self._remember(document, final)
-        return final
 
     def machine_speeds_per_s(self) -> tuple[float, ...]:
         """The machine's speed before the first run and at the marks of every stored run, in order."""
@@ -200,7 +203,8 @@ class ResultSet:
         """Write the CSV of a scenario anew. Cheap enough to be done after every run."""
         rows, measures = self._measured(scenario)
         table = self._path / f"{scenario}.csv"
-        write_text(table, csv_text(rows, measures, list(self._manifest["scenarios"][scenario]["columns"])))
+        with taken_by_disk(self._path):
+            write_text(table, csv_text(rows, measures, list(self._manifest["scenarios"][scenario]["columns"])))
         return table
 
     def write_tables(self, scenarios: Collection[str] | None = None) -> list[Path]:
@@ -212,7 +216,8 @@ class ResultSet:
             table, stats = self.write_rows(name), self._path / f"{name}_stats.json"
             document = statistics_of(name, self._manifest, *self._measured(name))
             validate(document, "stats", stats.name)
-            write_text(stats, to_json(document))
+            with taken_by_disk(self._path):
+                write_text(stats, to_json(document))
             written += [table, stats]
         return written
 
@@ -230,8 +235,10 @@ class ResultSet:
         self._change_manifest(state=state, finished_utc=datetime.now(UTC).isoformat(timespec="seconds"))
 
     def _change_manifest(self, **changes: Any) -> None:
-        self._manifest |= changes
-        write_text(self._path / "manifest.json", to_json(self._manifest))
+        changed = self._manifest | changes
+        with taken_by_disk(self._path):
+            write_text(self._path / "manifest.json", to_json(changed))
+        self._manifest = changed
 
     def _remember(self, document: Mapping[str, Any], folder: Path) -> None:
         """Keep a run as its file has it, so that a set just written and the same set read again give the same tables."""

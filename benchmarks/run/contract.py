@@ -39,8 +39,8 @@ class Places:
 class Device(Protocol):
     """Reads something beside the event log for as long as a phase lasts: the log of another service, a ledger, receipts.
 
-    What it cannot read it says by :class:`benchmarks.run.nodes.transport.NodeError`: that costs its own run, as a dead worker
-    does. Anything else that it raises is taken for a mistake in the lab and ends the suite. What Redis and the host say of
+    What it cannot read it says by :class:`benchmarks.run.nodes.transport.NodeError`. Whatever it raises costs its own run, as a
+    dead worker does, and no other. What Redis and the host say of
     themselves at the marks of a phase (:class:`benchmarks.record.run_data.Reading`) is read in any case, without a device."""
 
     @property

@@ -8,20 +8,33 @@ from benchmarks.plan.order import order_of_round
 from benchmarks.plan.seeds import seed_of_run
 from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.record.enough import fewest_kept, wants_another_run
-from benchmarks.record.flags import RUN_FAILED, UNSUPPORTED, WORKER_DIED, Flag, Severity, exclusion, is_valid
+from benchmarks.record.flags import (
+    REPEATED,
+    RUN_FAILED,
+    SCENARIO_FAILED,
+    UNSUPPORTED,
+    WORKER_DIED,
+    Flag,
+    Severity,
+    exclusion,
+    is_valid,
+)
 from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.soundness import sound_measures
 from benchmarks.record.task_table import tasks_frame
+from benchmarks.results.documents import ResultsDiskError, ResultSetError
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import FIRST_SPEED, samples_frame
 from benchmarks.run.calibration import CALIBRATIONS
 from benchmarks.run.contract import Scenario
-from benchmarks.run.labs.lab import Lab
+from benchmarks.run.labs.lab import Lab, LabError
 from benchmarks.run.machine.speed import first_speeds
+from benchmarks.run.nodes.transport import NodeError
 from benchmarks.run.one_run.runner import Runner
-from benchmarks.run.one_run.spec import RecordedRun, RunSpec
+from benchmarks.run.one_run.spec import RecordedRun, RunSpec, in_words
 from benchmarks.run.watching import NO_BOARD, Board, Display, Together
+from tasks.contract import Variant
 
 
 class Suite:
@@ -49,12 +62,18 @@ class Suite:
         self._made: dict[tuple[str, str], list[RunResult]] = {}
         self._wanted: dict[tuple[str, str], bool] = {}
         """Whether another run is needed, as long as no further one was made: finding that out takes a bootstrap."""
+        self._failed: dict[tuple[str, str], list[RunResult]] = {}
+        """Those in whose place no other run was made yet."""
+        self._faults: dict[str, None] = {}
         for stored in results.stored_runs():
-            self._remember(stored.result)
+            self._note_failure(stored.result)
+            if stored.result.failure is None:
+                self._remember(stored.result)
 
     def execute(self) -> None:
-        """Make the runs that the result set does not hold yet. After each the rows of its scenario are written, and the
-        statistics of a scenario at its end."""
+        """Make the runs that the result set does not hold yet, and in the place of those that failed when it was written before.
+        After each the rows of its scenario are written, and the statistics of a scenario at its end. Raises LabError where the
+        lab itself is broken: at once where nothing can be measured any more, else when all else is done."""
         if FIRST_SPEED not in self._results.facts():
             for name, value in first_speeds().items():
                 self._results.store_fact(name, value)
@@ -72,6 +91,8 @@ class Suite:
         if len(self._scenarios) > 1:
             # The machine's speed in a scenario's rows is relative to the whole set's, which later scenarios have moved.
             self._results.write_tables()
+        if self._faults:
+            raise LabError("; ".join(self._faults))
 
     def _all_runs_of(self, runner: Runner, scenario: Scenario) -> None:
         for repetition in range(1, self._plan.max_runs + 1):
@@ -83,6 +104,19 @@ class Suite:
         key = (result.scenario, result.variant)
         self._made.setdefault(key, []).append(result)
         self._wanted.pop(key, None)
+
+    def _note_failure(self, result: RunResult) -> None:
+        """Keep in mind that a run failed, or that this one was made in the place of such a run."""
+        failed = self._failed.setdefault((result.scenario, result.variant), [])
+        if failed and REPEATED.among(result.flags):
+            failed.remove(self._to_repeat(failed, result.repetition) or failed[0])
+        if result.failure is not None:
+            failed.append(result)
+
+    def _to_repeat(self, failed: Sequence[RunResult], repetition: int) -> RunResult | None:
+        """The failed run in whose place one of this repetition is: of the same, or any where it is beyond those planned."""
+        same = (run for run in failed if run.repetition == repetition)
+        return next(same, failed[0] if failed and repetition > self._plan.runs else None)
 
     def _results_of(self, scenario: Scenario, entry: Entry) -> list[RunResult]:
         return self._made.get((scenario.name, entry.name), [])
@@ -116,12 +150,13 @@ class Suite:
         title = f"{scenario.title}, {entry.name} #{repetition}"
         self._display.begin_run(title, made, max(made, self._total()))
         framework = self._lab.variants()[entry.variant]
-        variant = runner.variant(framework, entry.variant)
-        reason = scenario.unsupported(variant)
+        variant = _described(runner, framework, entry)
+        reason = None if variant is None else scenario.unsupported(variant)
         if reason is not None:
             self._store_unsupported(scenario, entry, framework, reason)
             self._display.end_run(title, f"unsupported: {reason}", True)
             return
+        concurrency = plan.concurrency if variant is None else variant.concurrency(entry.track, plan.concurrency)
         spec = RunSpec(
             scenario=scenario,
             sizes=plan.sizes_of(scenario),
@@ -132,22 +167,40 @@ class Suite:
             repetition=repetition,
             seed=seed_of_run(plan.seed, scenario.name, repetition),
             processes=plan.processes,
-            concurrency=entry.concurrency or variant.concurrency(entry.track, plan.concurrency),
+            concurrency=entry.concurrency or concurrency,
             track=entry.track,
             warmup_s=plan.warmup_s,
             timeout_s=plan.run_timeout_s,
             earlier_speeds_per_s=self._results.machine_speeds_per_s(),
         )
         self._board.begin_run(scenario.name, spec.framework, spec.variant, spec.run, repetition, max(made, self._total()))
+        failed = self._to_repeat(self._failed.get((scenario.name, entry.name), []), repetition)
+        repeats = () if failed is None else (REPEATED.flag(run=failed.run, reason=_first_line(failed.failure or "")),)
         recorded = runner.make(spec)
-        result = result_of(recorded, entry.name, self._flags)
+        result = self._store(recorded, entry.name, (*self._flags, *repeats))
         self._board.end_run(result.valid)
-        self._results.store_run(
-            result, tasks_frame(recorded.tables), samples_frame(recorded.samples), record_of(recorded), recorded.readings
-        )
         self._results.write_rows(scenario.name)
+        self._note_failure(result)
         self._remember(result)
         self._display.end_run(title, outcome_text(result, scenario), result.valid or exclusion(result.flags) is not None)
+        if recorded.lab_fault is not None:
+            if recorded.lab_fault.for_all:
+                raise LabError(recorded.lab_fault.text)
+            self._faults[recorded.lab_fault.text] = None
+
+    def _store(self, recorded: RecordedRun, name: str, standing: Sequence[Flag]) -> RunResult:
+        """Store all that was recorded of a run, whatever its scenario makes of it. Returns its row."""
+        result, raw = result_of(recorded, name, standing), (tasks_frame(recorded.tables), samples_frame(recorded.samples))
+        record, spec, data = record_of(recorded), recorded.spec, recorded.data
+        named = {} if data is None or result.failure else {"measured_in": spec.scenario.measured_in(data.context)}
+        try:
+            self._results.store_run(result, *raw, record | named, recorded.readings)
+        except ResultsDiskError:
+            raise
+        except ResultSetError as error:
+            result = _not_reckoned(replace(result, measures={}, spoiled={}), str(error), standing)
+            self._results.store_run(result, *raw, record, recorded.readings)
+        return result
 
     def _store_unsupported(self, scenario: Scenario, entry: Entry, framework: str, reason: str) -> None:
         """One row that says so and why, in the place of all runs."""
@@ -178,10 +231,30 @@ def result_of(recorded: RecordedRun, name: str, standing: Sequence[Flag] = ()) -
         died = data is not None and data.worker.died is not None
         code = WORKER_DIED if died else RUN_FAILED
         reason = recorded.failure or "its worker was never warm"
-        return replace(row, failure=reason, flags=(code.flag(reason=reason.splitlines()[0]), *standing))
-    flags = (*run_flags(data), *spec.scenario.flags(data), *standing)
-    sound = sound_measures(data, flags, spec.scenario.measures, spec.scenario.measured_in(data.context))
+        return replace(row, failure=reason, flags=(code.flag(reason=_first_line(reason)), *standing))
+    try:
+        flags = (*run_flags(data), *spec.scenario.flags(data), *standing)
+        sound = sound_measures(data, flags, spec.scenario.measures, spec.scenario.measured_in(data.context))
+    except Exception as error:
+        return _not_reckoned(row, in_words(error), standing)
     return replace(row, valid=is_valid(flags), flags=flags, measures=sound.measures, spoiled=sound.spoiled)
+
+
+def _not_reckoned(row: RunResult, reason: str, standing: Sequence[Flag]) -> RunResult:
+    """The row of a run of which all is recorded and nothing can be said."""
+    return replace(row, valid=False, failure=reason, flags=(SCENARIO_FAILED.flag(reason=_first_line(reason)), *standing))
+
+
+def _described(runner: Runner, framework: str, entry: Entry) -> Variant | None:
+    """The variant of an entry; None where its node cannot be asked, which the run will say."""
+    try:
+        return runner.variant(framework, entry.variant)
+    except NodeError:
+        return None
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")
 
 
 def outcome_text(result: RunResult, scenario: Scenario) -> str:
@@ -207,7 +280,6 @@ def record_of(recorded: RecordedRun) -> dict[str, Any]:
         "sizes": dict(recorded.spec.sizes),
         "seed": recorded.spec.seed,
         "phase_names": dict(recorded.phase_names),
-        "measured_in": {} if data is None else recorded.spec.scenario.measured_in(data.context),
         "worker": None if data is None else data.worker,
         "phases": [] if data is None else [phase.record for phase in data.phases.values()],
         "accounts": {} if data is None else {name: phase.account for name, phase in data.phases.items()},

@@ -1,6 +1,7 @@
 """Runs one scenario in a local lab, as the command line does, for tests of what comes out."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -82,7 +83,7 @@ def run_scenario(
 def stored(results: ResultSet, variant: str) -> StoredRun:
     """The one run of a variant."""
     (run,) = [s for s in results.stored_runs() if s.result.variant == variant]
-    return run
+    return replace(run, result=whole(run.result))
 
 
 def number_of(run: StoredRun, phase: str) -> int:
@@ -100,4 +101,9 @@ def require_valid(results: ResultSet, but: Collection[str] = ()) -> Mapping[str,
         assert row.failure is None, f"{row.variant}: {row.failure}"
         flags = [flag for flag in row.flags if flag.code not in {*OF_THE_MACHINE, *but}]
         assert is_valid(flags), f"{row.variant}: {'; '.join(map(str, flags))}"
-    return rows
+    return {variant: whole(row) for variant, row in rows.items()}
+
+
+def whole(row: RunResult) -> RunResult:
+    """A row with its measures as they were taken, also where the machine has made a phase invalid."""
+    return replace(row, measures={**row.measures, **row.spoiled}, spoiled={})

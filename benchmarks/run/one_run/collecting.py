@@ -9,8 +9,9 @@ from benchmarks.record.accounting import account
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.run.contract import Look
+from benchmarks.run.nodes.transport import NodeError
 from benchmarks.run.one_run.in_progress import RunInProgress
-from benchmarks.run.one_run.spec import RecordedRun
+from benchmarks.run.one_run.spec import RecordedRun, in_words
 from infrastructure.event_log import Events
 
 
@@ -24,17 +25,23 @@ def look_at(run: RunInProgress, number: int) -> Look:
 
 
 def collect(run: RunInProgress, failure: str | None) -> RecordedRun:
-    """All that was recorded of the run."""
+    """All that was recorded of the run, and can still be had: what a node does not hand out is named in the failure."""
     spec, known = run.spec, run.known
-    events, samples = _events(run), tuple(known.samples)
-    data = None
+    events, lost = _events_left(run)
+    samples, data, died = tuple(known.samples), None, None
+    try:
+        died = run.worker.worker().died
+    except NodeError as error:
+        lost.append(in_words(error))
+    if lost:
+        failure = "\n".join((*([failure] if failure else []), "not all that was recorded could be read:", *lost))
     if known.workers and known.context is not None:
         data = RunData(
             scenario=spec.scenario.name,
             variant=spec.variant,
             run=spec.run,
             context=known.context,
-            worker=replace(known.workers[0], died=run.worker.worker().died),
+            worker=replace(known.workers[0], died=died),
             phases=_phases(run, events),
             samples=samples,
         )
@@ -51,6 +58,18 @@ def collect(run: RunInProgress, failure: str | None) -> RecordedRun:
 
 def _events(run: RunInProgress) -> list[Events]:
     return [run.producer.events(), run.worker.events()]
+
+
+def _events_left(run: RunInProgress) -> tuple[list[Events], list[str]]:
+    """The events of the nodes that hand theirs out; and in words why others did not."""
+    events: list[Events] = []
+    lost: list[str] = []
+    for node in (run.producer, run.worker):
+        try:
+            events.append(node.events())
+        except (NodeError, ValueError) as error:
+            lost.append(in_words(error))
+    return events, lost
 
 
 def _phases(run: RunInProgress, events: list[Events]) -> dict[str, PhaseData]:

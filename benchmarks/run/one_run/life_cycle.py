@@ -1,15 +1,19 @@
 """The life of a run, from a node without a worker to what was recorded."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from benchmarks.record.run_data import RunContext
 from benchmarks.run.contract import Look
+from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.transport import NodeError
 from benchmarks.run.one_run.collecting import collect, look_at
 from benchmarks.run.one_run.in_progress import RunInProgress
 from benchmarks.run.one_run.phases import offer, start_and_offer
 from benchmarks.run.one_run.producing import end_web
-from benchmarks.run.one_run.spec import RecordedRun, RunFailedError
+from benchmarks.run.one_run.spec import RecordedRun, RunFailedError, in_words
 from benchmarks.run.one_run.warming import replace_worker
 from benchmarks.run.one_run.workers import end_worker, keep_samples
 from tasks.contract import Variant
@@ -19,15 +23,19 @@ MOST_PHASES = 255
 
 
 def make(run: RunInProgress) -> RecordedRun:
-    """Make the run. One that cannot be made comes back with its failure."""
+    """Make the run. One that cannot be made, for whatever reason, comes back with its failure and all that was recorded of it.
+    Raises LabError where it was to be made in a way that there is not."""
     failure: str | None = None
     try:
         run.known.context = _begin(run)
         _go_through_phases(run, run.known.context)
         end_web(run)
         end_worker(run)
-    except (RunFailedError, NodeError) as error:
-        failure = str(error)
+    except LabError:
+        _break_off(run)
+        raise
+    except Exception as error:
+        failure = in_words(error)
         _break_off(run)
     return collect(run, failure)
 
@@ -74,8 +82,8 @@ def _go_through_phases(run: RunInProgress, context: RunContext) -> None:
 
 
 def _break_off(run: RunInProgress) -> None:
-    run.producer.cancel_producing()
-    keep_samples(run)
-    run.worker.kill_worker()
-    if run.web_url:
-        run.producer.kill_web()
+    """End all that is still going on, as far as it can be reached: a node that is gone takes its own processes with it."""
+    steps: list[Callable[[], object]] = [run.producer.cancel_producing, partial(keep_samples, run), run.worker.kill_worker]
+    for step in (*steps, run.producer.kill_web) if run.web_url else steps:
+        with suppress(NodeError):
+            step()

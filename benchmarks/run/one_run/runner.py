@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Self
 
 from benchmarks.plan.queues import queue_of
@@ -11,6 +12,7 @@ from benchmarks.run.machine.watch import MachineWatch
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.transport import NodeError, Session
 from benchmarks.run.one_run.in_progress import RunInProgress
+from benchmarks.run.one_run.lab_faults import fault_of
 from benchmarks.run.one_run.life_cycle import make
 from benchmarks.run.one_run.spec import RecordedRun, RunSpec
 from benchmarks.run.redis_server import RedisServer
@@ -46,8 +48,21 @@ class Runner:
         return next(Variant(**v) for v in description["variants"] if v["name"] == name)
 
     def make(self, spec: RunSpec) -> RecordedRun:
-        """Make a run. A run that cannot be made comes back with its failure; faults of the lab itself are raised as LabError
-        or NodeError."""
+        """Make a run. One that cannot be made comes back with its failure, and with what is broken of the lab itself, if that is
+        why."""
+        try:
+            recorded = self._make(spec)
+        except NodeError as error:
+            recorded = RecordedRun.never_begun(spec, str(error))
+        if recorded.failure is None:
+            return recorded
+        nodes = {
+            f"worker-{spec.variant}": self._lab.worker_url(spec.variant),
+            f"producer-{spec.framework}": self._lab.producer_url(spec.framework),
+        }
+        return replace(recorded, lab_fault=fault_of(self._lab, nodes))
+
+    def _make(self, spec: RunSpec) -> RecordedRun:
         worker = self._hold(f"worker-{spec.variant}", self._lab.worker_url(spec.variant))
         producer = self._hold(f"producer-{spec.framework}", self._lab.producer_url(spec.framework))
         self._require_alone(spec.variant)
@@ -64,11 +79,22 @@ class Runner:
             node = self._stack.enter_context(NodeClient(url, self._lab.token, name))
             self._nodes[name] = (node, self._stack.enter_context(node.session()))
         node, session = self._nodes[name]
-        session.check()
+        try:
+            session.check()
+        except NodeError:
+            # This run is lost; the next one asks whether the node is there again.
+            del self._nodes[name]
+            raise
         return node
 
     def _require_alone(self, variant: str) -> None:
-        """While one variant is measured, no other worker runs."""
+        """While one variant is measured, no other worker runs. A node that is gone has none."""
         for other, url in self._lab.worker_urls().items():
-            if other != variant and (state := self._hold(f"worker-{other}", url).worker().state) == "running":
+            if other != variant and (state := self._state_of(f"worker-{other}", url)) == "running":
                 raise NodeError(f"worker-{other}", "being still", f"its worker is {state} while {variant} is to be measured")
+
+    def _state_of(self, name: str, url: str) -> str:
+        try:
+            return self._hold(name, url).worker().state
+        except NodeError:
+            return "gone"

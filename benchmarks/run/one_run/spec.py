@@ -1,20 +1,43 @@
 """A run to make, and a run that was made."""
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.checkout import CHECKOUT
 from benchmarks.plan.sizes import Sizes
 from benchmarks.record.run_data import RunData
 from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Scenario
+from benchmarks.run.nodes.transport import NodeError
 from infrastructure.readings import TreeSample
 from tasks.contract import Track
 
 
 class RunFailedError(Exception):
     """A run could not be made; the text says why, with the tail of the log of what failed."""
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong in a run: as it stands where the lab said it itself, else with the error's type and the place in the lab
+    where it was raised."""
+    if isinstance(error, RunFailedError | NodeError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((frame for frame in reversed(frames) if Path(frame.filename).is_relative_to(CHECKOUT / "benchmarks")), None)
+    place = "" if own is None else f" (in {own.name}, {Path(own.filename).relative_to(CHECKOUT)}, line {own.lineno})"
+    return f"{type(error).__name__}: {error}{place}"
+
+
+@dataclass(frozen=True, slots=True)
+class LabFault:
+    """What is broken of the lab itself, in words with what to do; ``for_all`` where no variant can be measured any more."""
+
+    text: str
+    for_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +75,10 @@ class RecordedRun:
     samples: tuple[TreeSample, ...]
     readings: Mapping[str, pd.DataFrame]
     """What devices read, by device, with the phase's number as first column."""
+    lab_fault: LabFault | None = None
+    """What was found to be broken of the lab after the run had failed."""
+
+    @classmethod
+    def never_begun(cls, spec: RunSpec, failure: str) -> "RecordedRun":
+        """Of a run that failed before anything was recorded."""
+        return cls(spec, None, failure, phase_names={}, tables={}, samples=(), readings={})
