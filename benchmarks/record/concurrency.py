@@ -27,13 +27,13 @@ def executing(tasks: TaskTable) -> Executing:
     starts_ns, ends_ns = np.sort(tasks.started_ns[started]), tasks.finished_ns[started & (tasks.finished_ns != MISSING)]
     stretch_ns = int(np.ptp(starts_ns)) if len(starts_ns) else 0
     if not stretch_ns:
-        return Executing(None, None, _most_at_once(starts_ns, ends_ns))
+        return Executing(None, None, most_at_once(starts_ns, ends_ns))
     until_ns = int(starts_ns[-1])
     inside_ns = (until_ns - starts_ns).sum() - (until_ns - ends_ns[ends_ns < until_ns]).sum()
     return Executing(
         tasks_per_s=int((ends_ns <= until_ns).sum()) * NS_PER_S / stretch_ns,
         in_flight_mean=float(inside_ns) / stretch_ns,
-        in_flight_max=_most_at_once(starts_ns, ends_ns),
+        in_flight_max=most_at_once(starts_ns, ends_ns),
     )
 
 
@@ -46,7 +46,7 @@ def overlapped_share(tasks: TaskTable) -> float | None:
     return float(((before == MISSING) | (after < before)).mean())
 
 
-def _most_at_once(starts_ns: Ints, ends_ns: Ints) -> int:
+def most_at_once(starts_ns: Ints, ends_ns: Ints) -> int:
     """A task that ends at the moment when another starts has made room for it."""
     at_ns = np.concatenate([ends_ns, starts_ns])
     steps = np.repeat(np.array([-1, 1]), [len(ends_ns), len(starts_ns)])

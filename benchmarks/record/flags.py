@@ -157,6 +157,15 @@ OFFERED_RATE_MISSED = FlagKind(
     "Lower the rate, or give the producer a core of its own: latency counts only at the rate that was promised.",
 )
 
+PRODUCER_BOUND = FlagKind(
+    "producer-bound",
+    Severity.NOTE,
+    "{phase}: the producer is the bottleneck: {share:.0%} of the mean {wait:.3g} ms from due to start passed there, "
+    "{late:.3g} ms before it came to send and {send:.3g} ms in the enqueue call",
+    "Read these latencies as the client's as much as the worker's (ack_to_start is without it); an asynchronous client, or more "
+    "producers, would take less.",
+)
+
 WORKER_DIED = FlagKind(
     "worker-died",
     Severity.INVALID,
@@ -315,6 +324,7 @@ GENERAL_FLAGS = (
     SEND_FAILED,
     NOTHING_EXECUTED,
     OFFERED_RATE_MISSED,
+    PRODUCER_BOUND,
     WORKER_DIED,
     TIME_NAMESPACE_DIFFERS,
     TOO_FEW_PROCESSES,

@@ -92,6 +92,13 @@ class TaskTable:
         send_ns: Ints = self.acknowledged_ns[self.acknowledged] - self.sent_ns[self.acknowledged]
         return send_ns
 
+    def ack_to_start_ns(self) -> Ints:
+        """From the end of the enqueue call to the first start, of every acknowledged task that started: negative where it began
+        before the call had returned."""
+        known = self.acknowledged & (self.started_ns != MISSING)
+        ack_to_start_ns: Ints = self.started_ns[known] - self.acknowledged_ns[known]
+        return ack_to_start_ns
+
     def queue_wait_ns(self) -> Ints:
         """From due to the first start, of every task that started."""
         started = self.started_ns != MISSING

@@ -1,17 +1,17 @@
 """Scenario 1: how many empty tasks a second, at what latency, for what price."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.record.flags import Flag, FlagKind, Severity
-from benchmarks.record.percentiles import FIGURE_WORDS, figures
+from benchmarks.record.ideal_queue import OF_THE_DRAW, wait_columns, wait_measures
 from benchmarks.record.resources import TreeMemory, cpu_per_1000, redis_cost, worker_memory
 from benchmarks.record.rules.rates import limits_per_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
 from benchmarks.record.soundness import Phases
-from benchmarks.record.task_table import Ints, TaskTable
+from benchmarks.record.stages import stage_columns, stage_measures
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.scenarios.alternatives import in_drawn_order
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
@@ -29,14 +29,7 @@ PACED_RATE_CAPPED = FlagKind(
     "Read these latencies as those of a lower utilisation; more producers would reach the rate.",
 )
 
-_STAGES: Mapping[str, tuple[Callable[[TaskTable], Ints], str]] = {
-    "lateness": (TaskTable.lateness_ns, "from the intended send time to the begin of the enqueue call"),
-    "send": (TaskTable.send_ns, "duration of the enqueue call"),
-    "queue_wait": (TaskTable.queue_wait_ns, "from the intended send time to the start of the task's body"),
-    "service": (TaskTable.service_ns, "from the start of the task's body to its end"),
-    "end_to_end": (TaskTable.end_to_end_ns, "from the intended send time to the end of the task's body"),
-}
-_FIGURES = ("p50", "p95", "p99", "p99_9", "max")
+_FIGURES = ("mean", "p50", "p95", "p99", "p99_9", "max")
 _OFFERED = {PACED: "at the paced rate", HALF: f"at {UTILISATION:.0%} of capacity"}
 _WHEN = {"idle": "warm, before the first load", "peak": "highest over all samples", "after": "after the last drain"}
 
@@ -51,12 +44,9 @@ _COLUMNS: Mapping[str, str] = {
     "drain_share_of_control": "drain_per_s over the control's in the same round",
     "paced_rate_offered_per_s": "tasks sent a second in the paced phase",
     "half_rate_per_s": "tasks sent a second in the phase at half of the capacity",
-    **{
-        f"{phase}_{stage}_{figure}_ms": f"{FIGURE_WORDS[figure]} of the time {words}, {offered}"
-        for phase, offered in _OFFERED.items()
-        for stage, (_, words) in _STAGES.items()
-        for figure in _FIGURES
-    },
+    **stage_columns(PACED, _OFFERED[PACED], _FIGURES),
+    **stage_columns(HALF, _OFFERED[HALF], _FIGURES),
+    **wait_columns(HALF, _OFFERED[HALF]),
     **{
         f"memory_{when}_{kind}_mb": f"{kind.upper()} of the worker's whole process tree, {words}, MB of 10^6 bytes"
         for when, words in _WHEN.items()
@@ -97,7 +87,10 @@ class Throughput(ScenarioDefaults):
     own_columns = _COLUMNS
     own_better = directions(
         higher=("enqueue_per_s", "bulk_enqueue_per_s", "drain_per_s", "drain_share_of_control"),
-        lower=(n for n in _COLUMNS if n.startswith(("memory_", "redis_")) or n.endswith(("_ms", "_cpu_s_per_1000"))),
+        lower=(
+            *(n for n in _COLUMNS if n.startswith(("memory_", "redis_")) or n.endswith("_cpu_s_per_1000")),
+            *(n for n in _COLUMNS if n.endswith("_ms") and not n.endswith(OF_THE_DRAW)),
+        ),
     )
     summary: Mapping[str, str] = {
         "drain_per_s": "drain/s",
@@ -131,10 +124,10 @@ class Throughput(ScenarioDefaults):
         if bulk := data.phases.get(BULK):
             values["bulk_enqueue_per_s"] = bulk.tasks.enqueue_rate_per_s()
         if paced := data.phases.get(PACED):
-            values |= _latencies(paced)
+            values |= dict(stage_measures(paced, _FIGURES))
             values["paced_rate_offered_per_s"] = paced.tasks.offered_rate_per_s()
         if half := data.phases.get(HALF):
-            values |= _latencies(half)
+            values |= dict(stage_measures(half, _FIGURES)) | dict(wait_measures(half))
             values["half_rate_per_s"] = half.tasks.offered_rate_per_s()
         return values
 
@@ -174,15 +167,6 @@ def _capacity_measures(phase: PhaseData) -> Values:
         "working_processes": phase.tasks.working_processes(),
         "working_threads": phase.tasks.working_threads(),
     }
-
-
-def _latencies(phase: PhaseData) -> Values:
-    """Percentiles of every stage; none at all where nothing was executed, for the way there would pass for a latency."""
-    values: Values = {}
-    if phase.account.ended:
-        for stage, (latencies_ns, _) in _STAGES.items():
-            values |= figures(f"{phase.record.name}_{stage}", latencies_ns(phase.tasks), _FIGURES)
-    return values
 
 
 def _memory_measures(data: RunData) -> Values:

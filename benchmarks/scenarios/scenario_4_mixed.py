@@ -10,6 +10,7 @@ from benchmarks.plan.seeds import seed_of
 from benchmarks.plan.sizes import Sizes, whole
 from benchmarks.plan.wishes import WorkerWish
 from benchmarks.record.backlog import not_started_by
+from benchmarks.record.ideal_queue import OF_THE_DRAW, wait_columns, wait_measures
 from benchmarks.record.mock_api_books import CAPACITY_FACT, MOCK_API_COLUMNS, added_ns, asked_by_sequence_ms
 from benchmarks.record.percentiles import figures
 from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, worker_memory
@@ -18,6 +19,7 @@ from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
 from benchmarks.record.shared import LATENCY_COLUMNS, MEMORY_OF_ONE_WORKER, Values
 from benchmarks.record.soundness import Phases
 from benchmarks.record.spans import due_to_end_s
+from benchmarks.record.stages import stage_columns, stage_measures
 from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.mock_api import MOCK_API_LOG
@@ -47,12 +49,13 @@ _CLASS_COLUMNS = {
     "p95_ms": "{tasks}: 95th percentile of the same, ms",
     "p99_ms": "{tasks}: 99th percentile of the same, ms",
     "max_ms": "{tasks}: greatest of the same, ms",
-    "queue_wait_p50_ms": "{tasks}: median time from when it was due to its start, ms",
-    "queue_wait_p99_ms": "{tasks}: 99th percentile of the same, ms",
+    "ack_to_start_p50_ms": "{tasks}: median time from the end of the enqueue call to its start, ms",
+    "ack_to_start_p99_ms": "{tasks}: 99th percentile of the same, ms",
     "service_p50_ms": "{tasks}: median time from its start to its end, ms",
     "service_p99_ms": "{tasks}: 99th percentile of the same, ms",
 }
 
+_OFFERED = "over all tasks of the paced phase"
 _COLUMNS: Mapping[str, str] = {
     "task_count": "tasks of the mix prefilled for the capacity drain",
     "throughput": "capacity: tasks of the mix ended a second between 10 % and 90 % of that drain",
@@ -70,6 +73,8 @@ _COLUMNS: Mapping[str, str] = {
     **{
         f"{name}_{column}": words.format(tasks=_CLASS_WORDS[name]) for name in CLASSES for column, words in _CLASS_COLUMNS.items()
     },
+    **stage_columns(PACED, _OFFERED, ("mean",)),
+    **wait_columns(PACED, _OFFERED),
     "light_p99_ratio": "head-of-line blocking: light_p99_ms over size light_ms, the time that such a task takes alone",
     "heavy_slowdown_ratio": "heavy_service_p50_ms over size heavy_ms, the time that such a task takes alone",
     "io_added_p50_ms": "median of what was added to the latency that an I/O task asked for, end to end, ms",
@@ -118,6 +123,7 @@ class Mixed(CallsMockApi):
         lower=(
             *("memory_idle_mb", "worker_cpu_ms_per_task", "light_p99_ratio", "heavy_slowdown_ratio"),
             *("io_added_p50_ms", "io_added_p99_ms"),
+            *(n for n in _COLUMNS if n.startswith("paced_") and n.endswith("_ms") and not n.endswith(OF_THE_DRAW)),
             *(f"{name}_{column}" for name in CLASSES for column in _CLASS_COLUMNS if column.endswith("_ms")),
         ),
     )
@@ -212,6 +218,7 @@ def _paced_measures(phase: PhaseData, sizes: Sizes) -> Values:
         "paced_cpu_percent": cpu_percent(end.cpu_s - begin.cpu_s, (end.at_ns - begin.at_ns) / NS_PER_S),
         "waiting_at_last_send": not_started_by(table, int(table.sent_ns.max())) if len(table) else None,
     }
+    values |= {**stage_measures(phase, ("mean",)), **wait_measures(phase)}
     elapsed_s = due_to_end_s(table)
     for name, label in CLASSES.items():
         values |= _class_measures(name, table.of_label(label), elapsed_s)
@@ -227,7 +234,7 @@ def _class_measures(name: str, table: TaskTable, elapsed_s: float | None) -> Val
         f"{name}_count": len(table),
         f"{name}_per_s": ratio(int(table.ended.sum()), elapsed_s),
         **figures(name, table.end_to_end_ns(), ("p50", "p95", "p99", "max")),
-        **figures(f"{name}_queue_wait", table.queue_wait_ns(), ("p50", "p99")),
+        **figures(f"{name}_ack_to_start", table.ack_to_start_ns(), ("p50", "p99")),
         **figures(f"{name}_service", table.service_ns(), ("p50", "p99")),
     }
 

@@ -18,6 +18,7 @@ import pytest
 from benchmarks.harness import queueing
 from benchmarks.plan.order import order_of_round
 from benchmarks.plan.suite_plan import Entry
+from benchmarks.record.stages import STAGES, SUMS
 from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.frameworks import ask_framework
@@ -250,12 +251,17 @@ def test_latencies_are_those_of_the_tasks_from_the_intended_send_time(bare: Stor
     for later, earlier in (("sent", "due"), ("acknowledged", "sent"), ("started", "sent"), ("finished", "started")):
         assert (tasks[f"{later}_ns"] >= tasks[f"{earlier}_ns"]).all()
     for phase in ("paced", "half"):
-        for stage in ("lateness", "send", "queue_wait", "service", "end_to_end"):
+        for stage in (*STAGES, *SUMS):
             assert (bare.row[f"{phase}_{stage}_p99_9_ms"] == "") == (len(bare.tasks_of(phase)) < 1000), "too few carry it"
             known = [f"{phase}_{stage}_{figure}_ms" for figure in ("p50", "p95", "p99", "p99_9", "max")]
             figures = [bare.figure(column) for column in known if bare.row[column]]
             assert figures == sorted(figures)
-            assert figures[0] >= 0
+            assert figures[0] >= 0 or stage == "ack_to_start"
+        parts = sum(bare.figure(f"{phase}_{stage}_mean_ms") for stage in STAGES)
+        assert parts == pytest.approx(bare.figure(f"{phase}_end_to_end_mean_ms"))
+    waits = ("ideal_wait", "hand_over_wait", "delivery_wait")
+    assert sum(bare.figure(f"half_{wait}_mean_ms") for wait in waits) == pytest.approx(bare.figure("half_ack_to_start_mean_ms"))
+    assert bare.figure("half_ideal_wait_mean_ms") >= 0
 
 
 def test_arrivals_are_the_schedule_whatever_the_system_does(bare: Stored) -> None:
