@@ -45,6 +45,7 @@ from tasks.contract import (
     WorkerRequest,
     database_url,
     load_framework,
+    without_credentials,
 )
 from tasks.loads import load_from, tasks_from
 from tasks.producing import ProduceOrder, produce, produce_async
@@ -93,7 +94,7 @@ class Bridge:
         return {
             "name": framework.name,
             "variants": [asdict(v) for v in framework.variants],
-            "databases": [asdict(d) | {"url": database_url(d)} for d in framework.databases],
+            "databases": [asdict(d) | {"url": without_credentials(database_url(d))} for d in framework.databases],
             "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in framework.packages}},
             "producer_loop": "" if loop is None else f"{loop.__module__}.{loop.__qualname__}",
         }

@@ -339,6 +339,11 @@ def database_url(database: Database) -> str:
     return configured or f"redis://localhost:6379/{number}"
 
 
+def without_credentials(url: str) -> str:
+    """A URL as it may be shown and stored: without user and password."""
+    return _CREDENTIALS.sub("", url)
+
+
 def framework_folders() -> list[Path]:
     """Folders that are searched for framework modules: this one, then those of ``LAB_FRAMEWORKS_PATH``."""
     extra = [Path(p) for p in os.environ.get(FRAMEWORKS_PATH_VARIABLE, "").split(os.pathsep) if p]

@@ -1,5 +1,6 @@
 """Fixtures of all tests, and what the markers need."""
 
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -51,15 +52,17 @@ def own_lock_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis server of the tests' own, without a database number in its URL."""
+    """A Redis server of the tests' own, with a password as a lab's has and without a database number in its URL."""
     server = shutil.which("redis-server")
     if server is None:
         pytest.skip("redis-server is not on the path")
     folder = tmp_path_factory.mktemp("redis")
-    port = free_port()
+    port, password = free_port(), secrets.token_hex(8)
     options = f"--port {port} --bind 127.0.0.1 --appendonly no --dir {folder} --logfile {folder / 'redis.log'} --save".split()
-    process = subprocess.Popen([server, *options, ""], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    url = f"redis://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [server, *options, "", "--requirepass", password], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    url = f"redis://:{password}@127.0.0.1:{port}"
 
     def answers() -> bool:
         try:

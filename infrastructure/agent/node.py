@@ -31,7 +31,7 @@ from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState
 from infrastructure.agent.web import WebApplication
 from infrastructure.environment import made_for_framework, shown
 from infrastructure.readings import StartTimes, TreeSample
-from tasks.contract import OPTIONAL_PATH_VARIABLE, Depth, WorkerCommand
+from tasks.contract import OPTIONAL_PATH_VARIABLE, Depth, WorkerCommand, without_credentials
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WATCH_INTERVAL_S = 0.2
@@ -284,8 +284,9 @@ class Node:
             if time.monotonic() > deadline_s:
                 tail = self.worker.log_tail()
                 await self.worker.kill()
+                server = without_credentials(self.settings.redis_url)
                 raise SupervisionError(
-                    f"worker processes {missing} did not connect to Redis at {self.settings.redis_url} within "
+                    f"worker processes {missing} did not connect to Redis at {server} within "
                     f"{_CONNECT_LIMIT_S:.0f} s; their log ends:\n{tail}"
                 )
             await asyncio.sleep(_CONNECT_POLL_S)

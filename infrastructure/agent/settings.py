@@ -10,7 +10,7 @@ LAB_FRAMEWORK_PYTHON    Python interpreter of the framework's environment
 LAB_TOKEN               the token that requests must carry; or
 LAB_TOKEN_FILE          a file that holds it
 LAB_EVENTS_DIR          folder of this node's own for the event log, best on tmpfs; created if missing
-LAB_REDIS_URL           the lab's Redis server, ``redis://host:port``
+LAB_REDIS_URL           the lab's Redis server, ``redis://:PASSWORD@host:port``
 LAB_AGENT_HOST          address to listen on; default 127.0.0.1
 LAB_AGENT_PORT          port to listen on; 0 takes any free one
 LAB_AGENT_PORT_FILE     file that the port is written to once the agent listens; needed with port 0
@@ -34,6 +34,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from infrastructure.agent.requests import WorkerStart
+from tasks.contract import without_credentials
 
 _SECRETS = ("LAB_TOKEN",)
 
@@ -125,5 +126,5 @@ def _problem(location: tuple[int | str, ...], kind: str, message: str, values: M
         hint = " (or LAB_TOKEN_FILE)" if name == "LAB_TOKEN" else ""
         return f"{name}{hint} is missing"
     inside = "".join(f".{part}" for part in location[1:])
-    shown = "" if name in _SECRETS else f"={values.get(name)!r}"
+    shown = "" if name in _SECRETS else f"={without_credentials(values.get(name, ''))!r}"
     return f"{name}{shown}{inside and f' ({inside[1:]})'}: {message}"

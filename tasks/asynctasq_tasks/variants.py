@@ -75,9 +75,11 @@ def worker_plan(request: WorkerRequest) -> WorkerPlan:
     shape = variant.shape(request.processes, request.concurrency)
     if variant.execution == "child-process":
         return _process_plan(request, shape, settings)
-    options = ("--driver", "redis", "--redis-url", database_url(DATABASE), "--queues", ",".join(request.queues))
+    options = ("--driver", "redis", "--queues", ",".join(request.queues))
+    # Its URL holds the password of Redis, which everyone could read on a command line.
+    environment = {DATABASE.variable: database_url(DATABASE)}
     taken = request.concurrency if tuned else shape.concurrency
-    command = WorkerCommand(("-m", "asynctasq", "worker", *options, "--concurrency", str(taken)))
+    command = WorkerCommand(("-m", "asynctasq", "worker", *options, "--concurrency", str(taken)), environment)
     if request.events:
         arguments = ("-m", PROGRAM, "--concurrency", str(taken), "--queues", *request.queues)
         command = WorkerCommand(arguments, {EVENTS_VARIABLE: "on"})

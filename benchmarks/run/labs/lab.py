@@ -15,7 +15,7 @@ class Lab(Protocol):
     name: str
     token: str
     redis_url: str
-    """Redis as the runner sees it, without a database number."""
+    """Redis as the runner sees it, with its password and without a database number: to connect to, never to be shown."""
 
     mock_api_url: str
     """The mock API as the runner sees it; empty where the lab was brought up without it."""

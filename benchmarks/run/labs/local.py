@@ -72,6 +72,10 @@ def _folder_for(lab_id: str) -> Path:
     return (memory if usable else Path(tempfile.gettempdir())) / f"queuelab-{lab_id}"
 
 
+def _for_its_owner_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def free_port() -> int:
     """A TCP port on loopback that nobody listens on now."""
     with socket.socket() as probe:
@@ -164,11 +168,14 @@ class LocalLab:
         server = shutil.which("redis-server")
         if server is None:
             raise LabError("redis-server is not on the path: install Redis (Debian, Ubuntu: apt install redis-server)")
-        port = free_port()
-        configuration = CHECKOUT / "infrastructure" / "redis" / "redis.conf"
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        child = self._spawn("redis", [server, str(configuration), *options], {})
-        self.redis_url = f"redis://127.0.0.1:{port}"
+        port, password = free_port(), secrets.token_hex(24)
+        configuration = self.folder / "redis.conf"
+        # On a command line everyone could read the password: whoever can write to this Redis runs code, by what workers unpickle.
+        with open(configuration, "x", opener=_for_its_owner_alone) as file:
+            file.write((CHECKOUT / "infrastructure" / "redis" / "redis.conf").read_text())
+            file.write(f'\nport {port}\nbind 127.0.0.1\ndir "{self.folder}"\nrequirepass {password}\n')
+        child = self._spawn("redis", [server, str(configuration)], {})
+        self.redis_url = f"redis://:{password}@127.0.0.1:{port}"
         with redis.Redis.from_url(self.redis_url) as client:
             give_up_at = time.monotonic() + START_TIMEOUT_S
             while True:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import pytest
 import redis
 
+from tasks.contract import without_credentials
 from tasks.events import Kind
 from tasks.loads import only
 from tests.support import PATIENCE_S, child_environment, environment_python, events_in
@@ -155,7 +156,11 @@ def test_it_says_what_the_framework_is_as_installed_there(bridge: BridgeProcess,
     assert described["name"] == "bare"
     assert [variant["name"] for variant in described["variants"]] == ["bare", "bare-async"]
     (database,) = described["databases"]
-    assert (database["purpose"], database["variable"], database["url"]) == ("queue", "BARE_REDIS_URL", f"{redis_url}/7")
+    assert (database["purpose"], database["variable"], database["url"]) == (
+        "queue",
+        "BARE_REDIS_URL",
+        f"{without_credentials(redis_url)}/7",
+    )
     assert described["versions"].keys() == {"python", "redis"}
     assert described["producer_loop"] == ""
 

@@ -20,6 +20,7 @@ from tasks.contract import (
     framework_folders,
     framework_names,
     load_framework,
+    without_credentials,
 )
 from tests.support import CHECKOUT
 
@@ -87,6 +88,18 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, configured: st
     monkeypatch.setenv(DATABASE.variable, configured)
     with pytest.raises(ValueError, match=re.escape(f"SOME_REDIS_URL='{shown}' is not")):
         database_url(DATABASE)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:pass@127.0.0.1:5555/4", "redis://127.0.0.1:5555/4"),
+        ("rediss://user:p@ss@broker/1", "rediss://broker/1"),
+        ("redis://127.0.0.1:5555", "redis://127.0.0.1:5555"),
+    ],
+)
+def test_what_is_shown_of_a_url_leads_to_the_same_server(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown
 
 
 @given(st.integers(1, 100), st.integers(1, 100), st.none() | st.integers(1, 100))
