@@ -64,6 +64,7 @@ def own_project() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COMPOSE_PROJECT_NAME", f"queuelab-test-{secrets.token_hex(4)}")
         patch.setenv("LAB_TOKEN", secrets.token_hex(16))
+        patch.setenv("LAB_REDIS_PASSWORD", secrets.token_hex(16))
         patch.setenv("GRAFANA_ADMIN_PASSWORD", secrets.token_hex(16))
         for name in PUBLISHED:
             patch.setenv(name, str(free_port()))

@@ -84,6 +84,21 @@ def test_redis_keeps_nothing_on_disk_and_evicts_nothing(up: Up) -> None:
         }
 
 
+def test_redis_lets_nobody_in_without_its_password(up: Up) -> None:
+    address = up.lab.redis_url.rpartition("@")[2]
+    for url in (f"redis://{address}", f"redis://:wrong@{address}"):
+        with redis.Redis.from_url(url) as client, pytest.raises(redis.AuthenticationError):
+            client.set("key", "value")
+
+
+def test_no_process_and_no_log_of_a_container_shows_the_password(up: Up) -> None:
+    password = up.compose.redis_password()
+    listed = "".join(docker("compose", "top", service) for service in up.names)
+    assert "redis-server" in listed
+    assert password not in listed
+    assert password not in docker("compose", "logs")
+
+
 def test_nodes_reach_the_mock_api(up: Up) -> None:
     script = (
         "import os, urllib.request as r; print(r.urlopen(os.environ['LAB_MOCK_API_URL'] + '/delay?ms=1&id=from-node').status)"

@@ -97,6 +97,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COMPOSE_PROJECT_NAME", f"queuelab-test-{secrets.token_hex(4)}")
         patch.setenv("LAB_TOKEN", secrets.token_hex(16))
+        patch.setenv("LAB_REDIS_PASSWORD", secrets.token_hex(16))
         for name in PUBLISHED:
             patch.setenv(name, str(free_port()))
         compose = Compose()

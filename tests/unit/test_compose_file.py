@@ -1,12 +1,17 @@
 """What must hold of docker-compose.yml, the files that it uses and .env.example, whatever services there are."""
 
+import os
 import re
+import shlex
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
 
 from benchmarks.cli.settings import Settings
@@ -18,7 +23,9 @@ from benchmarks.run.labs.compose_services import (
     REDIS_PORT,
     REDIS_SERVICE,
 )
+from benchmarks.run.labs.local import free_port
 from tasks.contract import framework_names
+from tests.support import wait_for
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TEXT = (CHECKOUT / "docker-compose.yml").read_text()
@@ -134,6 +141,39 @@ def test_redis_and_the_mock_api_have_the_ports_that_the_lab_expects() -> None:
         assert published.endswith(f":{port}")
 
 
+def test_redis_starts_as_the_file_says_and_lets_in_who_has_the_password(tmp_path: Path) -> None:
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not on the path")
+    shell, option, script = SERVICES[REDIS_SERVICE]["command"]
+    repository = shlex.quote(str(CHECKOUT / "infrastructure/redis/redis.conf"))
+    for there, here in (("$$", "$"), ("/usr/local/etc/redis/redis.conf", repository), ("/data", str(tmp_path))):
+        script = script.replace(there, here)
+    port = free_port()
+    command, path = [shell, option, f"{script} --port {port} --bind 127.0.0.1"], {"PATH": os.environ["PATH"]}
+    without = subprocess.run(command, env=path, capture_output=True, text=True, check=False)
+    assert (without.returncode, "LAB_REDIS_PASSWORD is empty" in without.stderr) == (1, True)
+    process = subprocess.Popen(command, env={**path, "LAB_REDIS_PASSWORD": "word"}, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        with redis.Redis(port=port, password="word") as client:
+            wait_for(lambda: answers(client), "redis-server to answer")
+            assert client.config_get("save")
+        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        assert "word" not in Path(f"/proc/{process.pid}/cmdline").read_text()
+        assert (tmp_path / "redis.conf").stat().st_mode & 0o777 == 0o600
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        client.ping()
+    except redis.ConnectionError:
+        return False
+    return True
+
+
 def test_nodes_know_the_mock_api_by_its_service(node: dict[str, Any]) -> None:
     assert node["environment"]["LAB_MOCK_API_URL"] == f"http://{MOCK_API_SERVICE}:{MOCK_API_PORT}"
 
@@ -160,4 +200,12 @@ def test_env_example_holds_the_defaults_and_no_secret() -> None:
     examples = dict(re.findall(r"^#?([A-Z0-9_]+)=(.*)$", (CHECKOUT / ".env.example").read_text(), flags=re.MULTILINE))
     for name, default in re.findall(r"\$\{([A-Z0-9_]+):-([^}]*)\}", TEXT):
         assert examples[name] == default
-    assert examples["LAB_TOKEN"] == examples["GRAFANA_ADMIN_PASSWORD"] == ""
+    assert examples["LAB_TOKEN"] == examples["LAB_REDIS_PASSWORD"] == examples["GRAFANA_ADMIN_PASSWORD"] == ""
+
+
+def test_redis_is_open_to_nobody_without_the_password() -> None:
+    server = SERVICES[REDIS_SERVICE]
+    assert "requirepass $$LAB_REDIS_PASSWORD" in server["command"][-1]
+    assert "$${LAB" not in TEXT, "no shell but that in the container puts the value into a command"
+    holders = {name for name, service in SERVICES.items() if "${LAB_REDIS_PASSWORD:-}" in str(service.get("environment", {}))}
+    assert holders == {REDIS_SERVICE, "redis-exporter", *NODES}

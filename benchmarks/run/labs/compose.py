@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Collection, Sequence
@@ -13,6 +14,7 @@ from dotenv import dotenv_values
 from benchmarks.checkout import CHECKOUT
 from benchmarks.run.environment import runner_environment
 from benchmarks.run.labs.compose_services import (
+    REDIS_PASSWORD_VARIABLE,
     TOKEN_VARIABLE,
     Container,
     Service,
@@ -29,6 +31,7 @@ WITHOUT_VARIABLE = "LAB_WITHOUT"
 WAIT_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 5
 LOG_TAIL_LINES = 15
+_IN_A_URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Compose:
@@ -59,6 +62,11 @@ class Compose:
         """The nodes' token: ``LAB_TOKEN`` of the environment, or else of ``.env``, as Compose itself reads them."""
         self._require_values({TOKEN_VARIABLE})
         return self._variable(TOKEN_VARIABLE)
+
+    def redis_password(self) -> str:
+        """The password of the lab's Redis: ``LAB_REDIS_PASSWORD``, likewise."""
+        self._require_values({REDIS_PASSWORD_VARIABLE})
+        return self._variable(REDIS_PASSWORD_VARIABLE)
 
     def left_out(self) -> tuple[str, ...]:
         """The services that ``LAB_WITHOUT`` (of the environment or ``.env``) names, for ``without``."""
@@ -164,6 +172,8 @@ class Compose:
         missing = sorted(name for name in names if not self._variable(name))
         if missing:
             raise LabError(f"{', '.join(missing)}: no value in the environment nor in .env; `just init` writes one into .env")
+        if REDIS_PASSWORD_VARIABLE in names and not _IN_A_URL.fullmatch(self._variable(REDIS_PASSWORD_VARIABLE)):
+            raise LabError(f"{REDIS_PASSWORD_VARIABLE} may hold letters, digits, - and _ only: it becomes part of a URL")
 
     def _run(self, *arguments: str) -> None:
         """Run with the terminal as it is, so that Docker shows its own progress."""

@@ -36,7 +36,7 @@ class ComposeLab:
         self._services = self._compose.services()
         self._containers = self._compose.containers()
         self.token = self._compose.token()
-        self.redis_url = self._url(REDIS_SERVICE, REDIS_PORT, "redis")
+        self.redis_url = self._url(REDIS_SERVICE, REDIS_PORT, f"redis://:{self._compose.redis_password()}@")
         self.mock_api_url = self._url(MOCK_API_SERVICE, MOCK_API_PORT) if MOCK_API_SERVICE in self._containers else ""
         broken = [f"{c.service} is {c.condition}" for c in self._containers.values() if not c.healthy]
         if broken:
@@ -82,12 +82,12 @@ class ComposeLab:
     def _nodes(self, role: str) -> Iterator[Service]:
         return (s for s in self._services.values() if s.role == role and s.name in self._containers)
 
-    def _url(self, service: str, port: int, scheme: str = "http") -> str:
-        """Where the runner reaches a service's port."""
+    def _url(self, service: str, port: int, before: str = "http://") -> str:
+        """Where the runner reaches a service's port; ``before`` is what its URL begins with."""
         container = self._containers.get(service)
         if container is None or not container.running:
             condition = "not started" if container is None else container.condition
             raise LabError(f"{service} of the Compose lab is {condition}: run `just docker-up`")
         if port not in container.ports:
             raise LabError(f"{service} of the Compose lab does not publish its port {port}: see `ports` in docker-compose.yml")
-        return f"{scheme}://127.0.0.1:{container.ports[port]}"
+        return f"{before}127.0.0.1:{container.ports[port]}"

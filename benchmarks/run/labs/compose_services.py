@@ -20,8 +20,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.run.labs.lab import LabError
+from tasks.contract import REDIS_URL_VARIABLE
 
 TOKEN_VARIABLE = "LAB_TOKEN"
+REDIS_PASSWORD_VARIABLE = "LAB_REDIS_PASSWORD"
+_NEEDED_FOR = {
+    TOKEN_VARIABLE: TOKEN_VARIABLE,
+    REDIS_PASSWORD_VARIABLE: REDIS_PASSWORD_VARIABLE,
+    REDIS_URL_VARIABLE: REDIS_PASSWORD_VARIABLE,
+}
+"""By variable of a service's environment: which of the checkout's must have a value for it."""
 BASE_IMAGE_ARGUMENT = "PYTHON_IMAGE"
 REDIS_SERVICE, REDIS_PORT = "redis", 6379
 PROMETHEUS_SERVICE, PROMETHEUS_PORT = "prometheus", 9090
@@ -100,8 +108,7 @@ def _service(name: str, definition: Mapping[str, Any], variable_of: Mapping[str,
     labels = definition.get("labels", {})
     build = definition.get("build")
     required = {variable for s in definition.get("secrets", ()) if (variable := variable_of.get(s["source"]))}
-    if TOKEN_VARIABLE in definition.get("environment", {}):
-        required.add(TOKEN_VARIABLE)
+    required |= {needed for name, needed in _NEEDED_FOR.items() if name in definition.get("environment", {})}
     return Service(
         name=name,
         image=definition["image"],

@@ -19,7 +19,7 @@ CONFIG: dict[str, Any] = {
             "image": "lab-x",
             "build": {"args": {"PYTHON_IMAGE": "python:3"}},
             "depends_on": {"redis": {}},
-            "environment": {"LAB_TOKEN": ""},
+            "environment": {"LAB_TOKEN": "", "LAB_REDIS_URL": ""},
             "labels": {"queuelab.role": "worker", "queuelab.framework": "x", "queuelab.variant": "x-fast"},
         },
         "producer-x": {
@@ -56,6 +56,9 @@ class FakeCompose(Compose):
     def token(self) -> str:
         return "token"
 
+    def redis_password(self) -> str:
+        return "password"
+
 
 UP = (row("redis", ports=((6379, 16379),)), row("worker-x", ports=((8000, 32001),)), row("producer-x", ports=((8000, 32002),)))
 
@@ -63,7 +66,7 @@ UP = (row("redis", ports=((6379, 16379),)), row("worker-x", ports=((8000, 32001)
 def test_a_service_is_what_its_labels_say() -> None:
     worker = SERVICES["worker-x"]
     assert (worker.role, worker.framework, worker.variant) == ("worker", "x", "x-fast")
-    assert worker.required_variables == {"LAB_TOKEN"}
+    assert worker.required_variables == {"LAB_TOKEN", "LAB_REDIS_PASSWORD"}
     assert SERVICES["graphs"].required_variables == {"PASSWORD"}
     assert SERVICES["redis"].groups == {"mock", "monitoring"}
 
@@ -132,7 +135,7 @@ def test_the_health_report_has_every_service() -> None:
 
 def test_a_lab_finds_its_nodes_by_their_labels() -> None:
     with ComposeLab(FakeCompose(*UP)) as lab:
-        assert lab.redis_url == "redis://127.0.0.1:16379"
+        assert lab.redis_url == "redis://:password@127.0.0.1:16379"
         assert lab.mock_api_url == ""
         assert lab.variants() == {"x-fast": "x"}
         assert lab.worker_url("x-fast") == "http://127.0.0.1:32001"
@@ -190,6 +193,16 @@ def test_the_token_is_that_of_the_environment_or_else_of_the_file(monkeypatch: p
     assert compose.token() == "from-environment"
 
 
+@pytest.mark.parametrize("value", ["a b", "p@ss", "a/b", "a:b", "ü", "$x"])
+def test_a_password_that_would_break_a_url_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LAB_REDIS_PASSWORD", value)
+    with pytest.raises(LabError, match="LAB_REDIS_PASSWORD may hold letters, digits, - and _ only") as refused:
+        Compose().redis_password()
+    assert f"{value!r}" not in str(refused.value)
+    monkeypatch.setenv("LAB_REDIS_PASSWORD", "Good-1_")
+    assert Compose().redis_password() == "Good-1_"
+
+
 def test_services_left_out_are_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("LAB_WITHOUT", raising=False)
     compose = Compose(tmp_path)
@@ -208,7 +221,7 @@ def test_a_service_that_lacks_a_secret_is_not_started(monkeypatch: pytest.Monkey
         def _variable(self, name: str) -> str:
             return ""
 
-    with pytest.raises(LabError, match="LAB_TOKEN, PASSWORD: no value"):
+    with pytest.raises(LabError, match="LAB_REDIS_PASSWORD, LAB_TOKEN, PASSWORD: no value"):
         Unstartable().up()
     monkeypatch.setattr(Unstartable, "_run", lambda *_: None)
     assert Unstartable().up(only_services=["redis"]) == ("redis",)
