@@ -6,6 +6,9 @@ set no-exit-message
 
 export PATH := justfile_directory() / ".tools/bin:" + env("PATH")
 export PYTHONPATH := justfile_directory()
+# Paths are relative to it; `lab` sets it, which moves to this folder before.
+caller := invocation_directory()
+export LAB_CALLER_FOLDER := caller
 
 setup := "infrastructure/setup"
 # Sealed from the variables of Python; from all others the program seals itself.
@@ -113,12 +116,12 @@ benchmark-quick *OPTIONS: _environments _redis
 
 # Complete an interrupted result set, the latest or the one named
 [group('benchmarks')]
-benchmark-resume RESULT="results/latest" *OPTIONS: _environments
+benchmark-resume RESULT=(justfile_directory() / "results/latest") *OPTIONS: _environments
     @{{ lab }} run --resume-from "$@"
 
 # Take what Prometheus has of a result set's time into it, the latest or the one named
 [group('benchmarks')]
-export-metrics RESULT="results/latest": _environments
+export-metrics RESULT=(justfile_directory() / "results/latest"): _environments
     @{{ lab }} export-metrics "$1"
 
 # Draw where a variant's worker spends its CPU time under load (flame graph, SVG), as processes of this machine

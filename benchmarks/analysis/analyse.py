@@ -1,5 +1,6 @@
 """From a stored result set to its analysis. Reads ``manifest.json`` and the ``run.json`` files, and nothing else."""
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,8 @@ def _set_warnings(results: ResultSet, made: int) -> Iterable[NamedWarning]:
         runs = planned_runs(manifest)
         entries = len(entered_variants(manifest))
         planned = "an unknown number" if runs is None or not entries else runs * entries * len(manifest["scenarios"])
-        yield SET_INCOMPLETE.warning(state=manifest["state"], made=made, planned=planned, path=results.path)
+        command = shlex.join(("just", "benchmark-resume", str(results.path)))
+        yield SET_INCOMPLETE.warning(state=manifest["state"], made=made, planned=planned, command=command)
 
 
 def _made_differently(scenario: str, stored: Sequence[StoredRun]) -> Iterable[NamedWarning]:

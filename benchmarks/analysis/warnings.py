@@ -52,7 +52,7 @@ SET_INCOMPLETE = WarningKind(
     "set-incomplete",
     Severity.WARNING,
     "the result set is {state}: {made} runs of at least {planned} are there",
-    "Complete it with: just benchmark-resume {path}",
+    "Complete it with: {command}",
 )
 
 NOTHING_RUN = WarningKind(

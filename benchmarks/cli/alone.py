@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli.console import say
+from benchmarks.cli.terminal import hangup_is_ignored, tell_terminal, where_to_follow
 from benchmarks.record.flags import Flag
 from benchmarks.run.labs.lock import machine_lock, nodes_up
 
@@ -22,7 +23,18 @@ def alone(share: bool) -> Iterator[tuple[Flag, ...]]:
     with machine_lock(share=share) as flags:
         for flag in flags:
             say(str(flag))
+        _say_where_to_follow()
         yield flags
+
+
+def _say_where_to_follow() -> None:
+    if not hangup_is_ignored():
+        return
+    follow = where_to_follow()
+    text = "This goes on when its terminal closes" + (f". Follow it with: {follow}" if follow else "")
+    say(text)
+    if follow:
+        tell_terminal(f"lab: {text}")
 
 
 def say_what_is_up() -> None:

@@ -21,6 +21,7 @@ from benchmarks.cli.report import report_app
 from benchmarks.cli.run import run_app
 from benchmarks.cli.separation import separation_app
 from benchmarks.cli.settings import SettingsError
+from benchmarks.cli.terminal import heed_caller
 from benchmarks.results.documents import ResultSetError
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.transport import NodeError
@@ -53,10 +54,11 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Run the command line; what goes wrong is one readable message and an exit code, never a traceback for a user's slip."""
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, _stop)
     try:
+        heed_caller()
+        for number in ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                signal.signal(number, _stop)
         app(prog_name="benchmarks")
     except (UserError, SettingsError, LabError, NodeError, ResultSetError, TargetsError, OSError) as error:
         complain(str(error))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from benchmarks.checkout import lab_command
 from benchmarks.cli.alone import Share, alone, say_what_is_up
 from benchmarks.cli.choices import (
     NORMALISED,
@@ -121,7 +122,8 @@ def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: Resu
             results.finish("interrupted")
         except ResultsDiskError as error:
             errors.print(Text(f"Its state could not be written, and says running: {error}"), soft_wrap=True)
-        kept = f"Not complete: {len(results.completed())} runs are kept. Go on with: just benchmark-resume {results.path}"
+        go_on = lab_command("benchmark-resume", results.path)
+        kept = f"Not complete: {len(results.completed())} runs are kept. Go on with: {go_on}"
         errors.print(Text(kept), soft_wrap=True)
         raise
     results.finish("complete")

@@ -45,14 +45,19 @@ class Settings(BaseSettings):
 def load_settings(**options: Any) -> Settings:
     """Settings with command-line options (those that are not None) on top. Raises SettingsError."""
     _require_known()
+    given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = Settings(**given)
     except ValidationError as error:
         problems = [
             f"{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" if e["loc"] else str(e["ctx"]["error"])
             for e in error.errors()
         ]
         raise SettingsError("; ".join(problems)) from None
+    # A folder that the caller names is relative to the caller's; one of .env to the checkout, where that lies.
+    by_caller = "benchmark_output_dir" in given or os.environ.get("BENCHMARK_OUTPUT_DIR")
+    folder = (Path.cwd() if by_caller else CHECKOUT) / settings.benchmark_output_dir
+    return settings.model_copy(update={"benchmark_output_dir": folder})
 
 
 def _require_known() -> None:

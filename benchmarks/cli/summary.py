@@ -1,6 +1,5 @@
 """What a benchmark says in the terminal of what it measured: the table of each scenario, and how it ended."""
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks import words
+from benchmarks.checkout import lab_command
 from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.flags import Severity, exclusion
 from benchmarks.record.run_data import RunResult
@@ -121,4 +121,4 @@ def print_end(console: Console, results: ResultSet) -> None:
     """What ends a benchmark: what was measured soundly, what was not and why, where it is, and the next command."""
     console.print(Text(f"Results: {results.path}"), soft_wrap=True)
     console.print(Text(f"{outcome(stored.result for stored in results.stored_runs())}."), soft_wrap=True)
-    console.print(Text(f"Next: {shlex.join(('./lab', 'report', str(results.path)))}"), soft_wrap=True)
+    console.print(Text(f"Next: {lab_command('report', results.path)}"), soft_wrap=True)

@@ -8,6 +8,7 @@ from benchmarks.analysis.analyse import analyse_set
 from benchmarks.analysis.model import Analysis
 from benchmarks.analysis.storing import store
 from benchmarks.analysis.targets import read_targets
+from benchmarks.checkout import lab_command
 from benchmarks.report.charts import charts_of
 from benchmarks.report.own_charts import ScenarioCharts, chart_data, with_own
 from benchmarks.report.page import Linked, render_html, render_markdown, scenario_views
@@ -77,7 +78,7 @@ def write_report(path: Path, scenarios: Mapping[str, Scenario] | None = None) ->
 def _read(path: Path) -> tuple[ResultSet, Analysis]:
     results = ResultSet.open(path)
     if not results.stored_runs():
-        raise ResultSetError(f"{results.path} holds no run yet: make some with `just benchmark-resume {results.path}`")
+        raise ResultSetError(f"{results.path} holds no run yet: make some with `{lab_command('benchmark-resume', results.path)}`")
     return results, analyse_set(results, read_targets())
 
 

@@ -33,6 +33,9 @@ seal
 # No file of the user sets anything of uv either; what it needs to know is in the checkout.
 export UV_NO_CONFIG=1
 
+# just gives what it starts a SIGHUP that is not ignored, whatever nohup has set; `lab` says so.
+if [ -n "${LAB_IGNORES_HANGUP:-}" ]; then trap '' HUP; fi
+
 # For messages of a few lines: the first says what is wrong, the others what to do.
 say() { printf 'lab: %s\n' "$@" >&2; }
 fail() { say "$@"; exit 1; }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.checkout import lab_command
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.frameworks import ask_framework
 from benchmarks.run.labs.lab import control_of
@@ -162,7 +163,7 @@ def assert_interrupted(ended: Ended) -> None:
     stored = len(results.stored_runs())
     assert ended.code == 130
     assert ended.errors.splitlines() == [
-        f"Not complete: {stored} runs are kept. Go on with: just benchmark-resume {results.path}",
+        f"Not complete: {stored} runs are kept. Go on with: {lab_command('benchmark-resume', results.path)}",
         "Interrupted; nothing that this command started is left running.",
     ]
     assert results.manifest()["state"] == "interrupted"
