@@ -38,6 +38,19 @@ def _compose_is_up() -> bool:
         return False
 
 
+def _connections(finding: Finding) -> str:
+    chosen = ", ".join(map(str, finding.client_databases)) or "none seen"
+    return f"{chosen}; {finding.undecided} not chosen yet" if finding.undecided else chosen
+
+
+def _verdict(finding: Finding) -> str:
+    if finding.holds:
+        return "[green]separate[/green]"
+    if finding.agrees:
+        return "[yellow]not known: a connection has no database yet, try again[/yellow]"
+    return "[bold red]NOT separate[/bold red]"
+
+
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
     """A row per variant, and a line for each two frameworks whose databases are not their own."""
     table = Table(title="Redis databases, as the server reports them", title_justify="left")
@@ -47,9 +60,9 @@ def print_findings(console: Console, findings: Sequence[Finding]) -> None:
         table.add_row(
             finding.variant,
             ", ".join(map(str, finding.allowed)),
-            ", ".join(map(str, finding.client_databases)) or "none seen",
+            _connections(finding),
             ", ".join(f"{n} ({count})" for n, count in finding.key_databases.items()) or "none seen",
-            "[green]separate[/green]" if finding.holds else "[bold red]NOT separate[/bold red]",
+            _verdict(finding),
         )
     console.print(table)
     for line in overlapping(findings):

@@ -1,5 +1,6 @@
 """Proof that every framework keeps to its own Redis databases, from what Redis reports of keys and clients."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,6 +18,10 @@ from tasks.loads import Prefilled, only
 from tasks.producing import ProduceOrder
 
 PROBES = 20
+DECIDED_WITHIN_S = 10.0
+_LET_GO_FOR_S = 0.2
+_HANDSHAKE = ("null", "hello", "auth", "client")
+"""What a client sends before SELECT, if it does; ``null`` is nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,19 @@ class Finding:
     """Database of each connection of the worker's processes."""
     key_databases: Mapping[int, int]
     """Keys that appeared when tasks were enqueued, counted by database."""
+    undecided: int = 0
+    """Connections of the worker that had not chosen a database yet, however long they were waited for: they prove nothing."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there was something to see, and all of it that had a database in the framework's own."""
+        seen = {*self.client_databases, *self.key_databases}
+        return bool(self.client_databases) and bool(self.key_databases) and seen <= set(self.allowed)
 
     @property
     def holds(self) -> bool:
-        """Whether there was something to see, and all of it in the framework's own databases."""
-        seen = {*self.client_databases, *self.key_databases}
-        return bool(self.client_databases) and bool(self.key_databases) and seen <= set(self.allowed)
+        """Whether that is so of all that was seen."""
+        return self.agrees and not self.undecided
 
 
 def database_number(url: str) -> int:
@@ -45,7 +57,13 @@ def database_number(url: str) -> int:
 
 def databases_of_connections(clients: Sequence[Mapping[str, Any]], addresses: set[str]) -> tuple[int, ...]:
     """The databases of those clients (CLIENT LIST) that come from these addresses, ``ip:port`` each."""
-    return tuple(sorted({int(c["db"]) for c in clients if c["addr"] in addresses}))
+    return tuple(sorted({int(c["db"]) for c in clients if c["addr"] in addresses and not is_in_handshake(c)}))
+
+
+def is_in_handshake(client: Mapping[str, Any]) -> bool:
+    """Whether a client (CLIENT LIST) has not chosen its database yet: it stands in the first, where every connection begins, and
+    has done nothing but say who it is."""
+    return int(client["db"]) == 0 and str(client["cmd"]).partition("|")[0].lower() in _HANDSHAKE
 
 
 def appeared(before: Mapping[int, frozenset[bytes]], after: Mapping[int, frozenset[bytes]]) -> dict[int, int]:
@@ -87,25 +105,39 @@ def examine(lab: Lab) -> list[Finding]:
             worker.start_worker(processes=1, concurrency=1, queues=[queue_of(variant)])
             _enqueue(producer, variant, count=1)
             node_steps.wait_until_empty(producer, queue_of(variant))
-        worker.pause_worker()
+        clients = _pause_when_decided(worker, lab.redis_url)
         before = _keys(lab.redis_url)
         _enqueue(producer, variant, PROBES)
         after = _keys(lab.redis_url)
-        with redis.Redis.from_url(lab.redis_url) as client:
-            clients: list[dict[str, Any]] = client.client_list()
         findings.append(
             Finding(
                 variant=variant,
                 framework=framework,
                 allowed=tuple(sorted({database_number(d["url"]) for d in description["databases"]})),
-                client_databases=databases_of_connections(clients, set(worker.connections())),
+                client_databases=databases_of_connections(clients, {c["addr"] for c in clients}),
                 key_databases=appeared(before, after),
+                undecided=sum(map(is_in_handshake, clients)),
             )
         )
         producer.purge([queue_of(variant)])
         if not was_up:
             worker.kill_worker()
     return findings
+
+
+def _pause_when_decided(worker: NodeClient, url: str) -> list[dict[str, Any]]:
+    """Have the worker stand still with no connection in the middle of its handshake, as far as that can be waited for; its
+    connections then, as Redis lists them."""
+    give_up_at = time.monotonic() + DECIDED_WITHIN_S
+    while True:
+        worker.pause_worker()
+        addresses = set(worker.connections())
+        with redis.Redis.from_url(url) as client:
+            clients = [c for c in client.client_list() if c["addr"] in addresses]
+        if not any(map(is_in_handshake, clients)) or time.monotonic() > give_up_at:
+            return clients
+        worker.resume_worker()
+        time.sleep(_LET_GO_FOR_S)
 
 
 def _enqueue(producer: NodeClient, variant: str, count: int) -> None:

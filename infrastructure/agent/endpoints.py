@@ -25,7 +25,10 @@ from infrastructure.agent.requests import (
     WorkerStart,
     WorkerStop,
 )
+from infrastructure.agent.token import TRUSTED
 from tasks.events import Kind
+
+SCRAPE_KEPT_S = 1.0
 
 
 class Endpoints:
@@ -33,6 +36,9 @@ class Endpoints:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._scraping = asyncio.Lock()
+        self._scrape: metrics.Scrape | None = None
+        self._scraped_s = 0.0
 
     async def health(self, _: Request) -> Response:
         """What the node is, and whether it is well."""
@@ -40,8 +46,13 @@ class Endpoints:
         return JSONResponse(health, 200 if health["ok"] else 503)
 
     async def metrics(self, request: Request) -> Response:
-        """Everything for Prometheus."""
-        text, content_type = metrics.exposition(await self._node.scrape(), request.headers.get("accept", ""))
+        """Everything for Prometheus. To gather it means to read events: whoever asks without the token has that done once in
+        :data:`SCRAPE_KEPT_S` at most, however often it asks."""
+        async with self._scraping:
+            if self._scrape is None or request.scope[TRUSTED] or time.monotonic() - self._scraped_s > SCRAPE_KEPT_S:
+                self._scrape, self._scraped_s = await self._node.scrape(), time.monotonic()
+            scrape = self._scrape
+        text, content_type = metrics.exposition(scrape, request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": content_type})
 
     async def clock(self, _: Request) -> Response:

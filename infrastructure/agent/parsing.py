@@ -1,4 +1,5 @@
-"""What a request brings along, checked. Whatever is wrong with it is an HTTPException with status 400 that says so."""
+"""What a request brings along, checked. Whatever is wrong with it is an HTTPException that says so: with status
+400, or 413 for more than is taken."""
 
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -6,14 +7,27 @@ from starlette.requests import Request
 
 from infrastructure.agent.requests import Body
 
+MOST_BODY_BYTES = 1_000_000
+"""Many times what the largest order takes."""
+
 
 async def body_of[B: Body](request: Request, kind: type[B]) -> B:
     """The body as this kind of request."""
     try:
-        return kind.model_validate_json(await request.body())
+        return kind.model_validate_json(await _body(request))
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise HTTPException(400, f"{request.url.path} cannot take this body: {'; '.join(problems)}") from error
+
+
+async def _body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BODY_BYTES:
+            raise HTTPException(413, f"{request.url.path} takes a body of {MOST_BODY_BYTES:,} bytes at most")
+    return b"".join(parts)
 
 
 def query_of(request: Request, name: str) -> str:

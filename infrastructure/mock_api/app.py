@@ -29,6 +29,8 @@ BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.105, 0.125, 0.15, 0.
 
 _JSON = "application/json"
 _ENTRIES_A_CHUNK = 5_000
+MOST_BODY_BYTES = 10_000
+"""No request needs a body."""
 
 
 def _head(status: int, content_type: str, length: int) -> Message:
@@ -39,6 +41,11 @@ def _head(status: int, content_type: str, length: int) -> Message:
 _OK_BODY = {"type": "http.response.body", "body": b"ok\n"}
 _FAILED_BODY = {"type": "http.response.body", "body": b"failed as asked\n"}
 _OK_HEAD = _head(200, "text/plain", 3)
+
+
+def _announced_bytes(scope: Message) -> int:
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(length) if length.isdigit() else 0
 
 
 def split_id(query: bytes) -> tuple[bytes, bytes]:
@@ -122,6 +129,11 @@ class MockApi:
         if route is None:
             known = ", ".join(f"{method} {path}" for method, path in self._routes)
             await _send_json(send, {"error": f"no {scope['method']} {scope['path']}; there are {known}"}, status=404)
+            return
+        # What it does not read it still lets in, as far as the server buffers it.
+        if scope["method"] != "GET" and _announced_bytes(scope) > MOST_BODY_BYTES:
+            text = f"{scope['path']} takes a body of {MOST_BODY_BYTES:,} bytes at most"
+            await _send_json(send, {"error": text}, status=413)
             return
         try:
             await route(scope["query_string"], send)

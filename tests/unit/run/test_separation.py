@@ -1,13 +1,24 @@
 """What counts as proof that frameworks keep to databases of their own."""
 
 import io
+import socket
 from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from rich.console import Console
 
 from benchmarks.cli.separation import print_findings
-from benchmarks.run.separation import Finding, appeared, database_number, databases_of_connections, overlapping
+from benchmarks.run import separation
+from benchmarks.run.separation import (
+    Finding,
+    appeared,
+    database_number,
+    databases_of_connections,
+    is_in_handshake,
+    overlapping,
+)
 from tasks.contract import APPLICATION_DATABASE
 
 SEPARATE = Finding("some-variant", "some", allowed=(1, 2), client_databases=(1,), key_databases={1: 3})
@@ -54,13 +65,77 @@ def test_the_database_of_a_url(url: str, number: int) -> None:
 
 def test_only_the_workers_connections_count() -> None:
     clients = [
-        {"addr": "127.0.0.1:1", "db": "2"},
-        {"addr": "127.0.0.1:2", "db": "1"},
-        {"addr": "127.0.0.1:3", "db": "2"},
-        {"addr": "127.0.0.1:10", "db": "9"},
+        {"addr": "127.0.0.1:1", "db": "2", "cmd": "brpop"},
+        {"addr": "127.0.0.1:2", "db": "1", "cmd": "client|setinfo"},
+        {"addr": "127.0.0.1:3", "db": "2", "cmd": "select"},
+        {"addr": "127.0.0.1:10", "db": "9", "cmd": "ping"},
     ]
     assert databases_of_connections(clients, {"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}) == (1, 2)
     assert databases_of_connections(clients, {"127.0.0.1:4"}) == ()
+
+
+@pytest.mark.parametrize("command", ["NULL", "hello", "auth", "client|setinfo", "client|setname", "client"])
+def test_a_connection_in_the_middle_of_its_handshake_has_chosen_no_database(command: str) -> None:
+    clients = [{"addr": "127.0.0.1:1", "db": "0", "cmd": command}, {"addr": "127.0.0.1:2", "db": "1", "cmd": "brpop"}]
+    assert [is_in_handshake(client) for client in clients] == [True, False]
+    assert databases_of_connections(clients, {"127.0.0.1:1", "127.0.0.1:2"}) == (1,)
+
+
+@pytest.mark.parametrize("command", ["select", "brpop", "ping", "info"])
+def test_a_connection_that_works_in_the_first_database_has_chosen_it(command: str) -> None:
+    assert databases_of_connections([{"addr": "a:1", "db": "0", "cmd": command}], {"a:1"}) == (0,)
+
+
+def test_what_is_not_decided_is_neither_separate_nor_astray() -> None:
+    waiting, astray = replace(SEPARATE, undecided=1), replace(SEPARATE, undecided=1, key_databases={7: 1})
+    assert not waiting.holds
+    output = io.StringIO()
+    print_findings(Console(file=output, width=160), [waiting])
+    assert "1; 1 not chosen yet" in output.getvalue()
+    assert "NOT separate" not in output.getvalue()
+    print_findings(Console(file=output, width=160), [astray])
+    assert "NOT separate" in output.getvalue()
+
+
+class PausedWorker:
+    """A worker whose connection is paused in the middle of its handshake, again and again."""
+
+    def __init__(self, url: str, pauses: int) -> None:
+        self.calls: list[str] = []
+        server = urlsplit(url)
+        self._socket = socket.create_connection((server.hostname or "", server.port or 0))
+        self._socket.sendall(f"AUTH {server.password}\r\n".encode())
+        assert self._socket.recv(100) == b"+OK\r\n"
+        self._pauses = pauses
+
+    def pause_worker(self) -> None:
+        self.calls.append("pause")
+        if self.calls.count("pause") == self._pauses:
+            self._socket.sendall(b"SELECT 9\r\n")
+            assert self._socket.recv(100) == b"+OK\r\n"
+
+    def resume_worker(self) -> None:
+        self.calls.append("resume")
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def connections(self) -> list[str]:
+        ip, port = self._socket.getsockname()
+        return [f"{ip}:{port}"]
+
+
+def test_it_waits_until_a_connection_has_chosen(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker: Any = PausedWorker(redis_url, pauses=3)
+    (client,) = separation._pause_when_decided(worker, redis_url)
+    assert client["db"] == "9"
+    assert worker.calls == ["pause", "resume", "pause", "resume", "pause"], "it stands still in the end"
+    monkeypatch.setattr(separation, "DECIDED_WITHIN_S", 0.0)
+    never: Any = PausedWorker(redis_url, pauses=99)
+    (client,) = separation._pause_when_decided(never, redis_url)
+    assert is_in_handshake(client)
+    for made in (worker, never):
+        made.close()
 
 
 def test_keys_that_were_there_before_do_not_count() -> None:
