@@ -56,7 +56,7 @@ class PresetDefaults:
 
 
 PRESETS = {
-    PresetName.QUICK: PresetDefaults(runs=1, max_runs=2, warmup_s=0.5),
+    PresetName.QUICK: PresetDefaults(runs=1, max_runs=3, warmup_s=0.5),
     PresetName.STANDARD: PresetDefaults(runs=10, max_runs=20, warmup_s=5),
     PresetName.FULL: PresetDefaults(runs=10, max_runs=30, warmup_s=30),
 }

@@ -12,6 +12,7 @@ from benchmarks import words
 from benchmarks.checkout import lab_command
 from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.flags import Severity, exclusion
+from benchmarks.record.machine_moved import machine_moved
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
@@ -121,4 +122,6 @@ def print_end(console: Console, results: ResultSet) -> None:
     """What ends a benchmark: what was measured soundly, what was not and why, where it is, and the next command."""
     console.print(Text(f"Results: {results.path}"), soft_wrap=True)
     console.print(Text(f"{outcome(stored.result for stored in results.stored_runs())}."), soft_wrap=True)
+    if (moved := machine_moved(row for name in results.manifest()["scenarios"] for row in results.rows(name))) is not None:
+        console.print(Text(f"{moved[0].upper()}{moved[1:]}."), soft_wrap=True)
     console.print(Text(f"Next: {lab_command('report', results.path)}"), soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.harness.cost import enqueue_cost, recorder_cost, sampling_cost, worker_cost
 from benchmarks.harness.figures import FULL, QUICK, Figure, Sizes
+from benchmarks.harness.observation import observation_cost
 from benchmarks.harness.reading import reading
 from benchmarks.harness.truth import known_queue, pacing
 from benchmarks.record.flags import Flag
@@ -34,6 +35,7 @@ def measure(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes) -> Iterat
     yield from pacing(lab, list(targets), sizes)
     yield from worker_cost(lab, targets, sizes, processes)
     yield from sampling_cost(lab, control, sizes)
+    yield from observation_cost(lab)
     yield from known_queue(lab, control, sizes)
 
 

@@ -25,6 +25,7 @@ from benchmarks.analysis.model import (
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS
 from benchmarks.chart import Chart
 from benchmarks.record.flags import Severity, exclusion
+from benchmarks.record.machine_moved import machine_moved
 from benchmarks.report.decision import answers
 from benchmarks.report.findings import findings, standings, too_small
 from benchmarks.report.interactive import figures
@@ -255,7 +256,7 @@ def _facts(analysis: Analysis, linked: Linked) -> dict[str, Any]:
         "answers": [answer for scenario in analysis.scenarios for answer in answers(scenario, analysis.control)],
         "frameworks": sorted(frameworks),
         "asked": list(_asked(analysis)),
-        "machine": list(_machine(analysis.manifest)),
+        "machine": list(_machine(analysis)),
         "made_runs": sum(variant.made_runs for variant in variants),
         "valid_runs": sum(variant.valid_runs for variant in variants),
         "has_figures": any(variant.has_figures for variant in variants),
@@ -289,8 +290,9 @@ def _asked(analysis: Analysis) -> Iterator[tuple[str, str]]:
     yield "seed", str(analysis.manifest["seed"])
 
 
-def _machine(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """On what it ran, as far as the manifest says."""
+def _machine(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """On what it ran, as far as the manifest says, and how far that moved."""
+    manifest = analysis.manifest
     host, git = manifest["host"], manifest["git"]
     cores = host.get("usable_cores") or host["logical_cores"]
     yield "CPU", f"{host['cpu_model'] or 'unknown'}, {cores or '?'} cores"
@@ -298,6 +300,9 @@ def _machine(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "system", ", ".join(part for part in (host.get("os"), host["kernel"]) if part)
     if host.get("hypervisor"):
         yield "virtual machine", "yes"
+    runs = (run for scenario in analysis.scenarios for variant in scenario.variants.values() for run in variant.runs)
+    if (moved := machine_moved(runs)) is not None:
+        yield "speed", moved
     yield "measured", ", ".join(_version(component, versions) for component, versions in sorted(manifest["versions"].items()))
     if git is not None:
         yield "commit", git["commit"][:12] + (" with local changes" if git["dirty"] else "")
