@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.checkout import lab_command
 from benchmarks.results.documents import ResultsDiskError, ResultSetError
 
 LATEST = "latest"
@@ -43,7 +44,7 @@ def taken_by_disk(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise ResultsDiskError(
             f"{folder} cannot be written to: {error}. What it holds is whole: make room, or see what else is wrong with its "
-            f"disk, then go on with: just benchmark-resume {folder}"
+            f"disk, then go on with: {lab_command('benchmark-resume', folder)}"
         ) from error
 
 
