@@ -187,6 +187,13 @@ TOO_FEW_PROCESSES = FlagKind(
     "See that every process of the worker started, and that the backlog is large enough to reach them all.",
 )
 
+TOO_MANY_PROCESSES = FlagKind(
+    "too-many-processes",
+    Severity.INVALID,
+    "{phase}: {working} processes worked at once where the worker has {most}",
+    "See what else executes tasks of this queue: a worker of before, or one beside the lab.",
+)
+
 TIMED_OUT = FlagKind(
     "timed-out",
     Severity.INVALID,
@@ -328,6 +335,7 @@ GENERAL_FLAGS = (
     WORKER_DIED,
     TIME_NAMESPACE_DIFFERS,
     TOO_FEW_PROCESSES,
+    TOO_MANY_PROCESSES,
     TIMED_OUT,
     RUN_FAILED,
     SCENARIO_FAILED,

@@ -143,9 +143,23 @@ class TaskTable:
         ended = self.ended
         return int(self.finished_ns[ended].max()) if ended.any() else None
 
-    def working_processes(self) -> int:
-        """How many processes were the first to start a task."""
+    def started_in_processes(self) -> int:
+        """How many processes were the first to start a task, over the whole phase: each that took the place of another counts."""
         return len(np.unique(self.process[self.started_ns != MISSING]))
+
+    def working_processes(self) -> int:
+        """How many processes worked at once, at most; one works from the first start of a task in it to the last end of one. So a
+        process that took the place of another after so many tasks adds nothing."""
+        started = self.started_ns != MISSING
+        found, numbers = np.unique(self.process[started], return_inverse=True)
+        first_ns = np.full(len(found), np.iinfo(np.int64).max)
+        last_ns = np.full(len(found), MISSING, np.int64)
+        np.minimum.at(first_ns, numbers, self.started_ns[started])
+        np.maximum.at(last_ns, numbers, np.maximum(self.started_ns, self.finished_ns)[started])
+        at_ns = np.concatenate([last_ns, first_ns])
+        steps = np.repeat(np.array([-1, 1]), len(found))
+        # Of what is at one moment the starts first: a process whose only task took no time has worked.
+        return int(np.cumsum(steps[np.lexsort((-steps, at_ns))]).max(initial=0))
 
     def working_threads(self) -> int:
         """How many threads, of all processes, were the first to start a task."""

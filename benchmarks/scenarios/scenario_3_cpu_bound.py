@@ -1,6 +1,6 @@
 """Scenario 3: what a queue makes of the cores when its tasks compute."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.arithmetic import difference, ratio, speedups
@@ -36,6 +36,8 @@ SHARING: frozenset[Execution] = frozenset({"thread", "greenlet", "coroutine"})
 """Executions of which one process runs several tasks at once."""
 TOLERANCE = 0.25
 """By how much of its calibrated length a task that runs alone may be off before the run says so."""
+MOST_SLOWED = 1.5
+"""How many times its calibrated length a task may take that has a core of its own."""
 OVERLAP_SHARE = 0.1
 """How many of the heavy tasks may overlap before it does."""
 
@@ -44,6 +46,13 @@ CPU_TASK_OFF = FlagKind(
     Severity.WARNING,
     "{phase}: the CPU-bound task took {median:.1f} ms alone where it was calibrated to {wanted:.0f} ms",
     "The machine's speed has changed since the calibration (clock frequency, other programs): quiet it and begin a new set.",
+)
+
+CPU_TASK_SLOWED = FlagKind(
+    "cpu-task-slowed",
+    Severity.INVALID,
+    "{phase}: the CPU-bound task took {median:.1f} ms where it takes {wanted:.0f} ms alone, and each had a core of its own",
+    "Something else took the cores, or they are slower than when the task was calibrated: quiet the machine and run again.",
 )
 
 HEAVY_TASKS_OVERLAP = FlagKind(
@@ -153,7 +162,7 @@ class CpuBound(ScenarioDefaults):
         "pool_python_share_of_control": "pool_python_per_s",
     }
     facts: Sequence[str] = (NATIVE_FACT, PYTHON_FACT)
-    own_flags: Sequence[FlagKind] = (CPU_TASK_OFF, HEAVY_TASKS_OVERLAP)
+    own_flags: Sequence[FlagKind] = (CPU_TASK_OFF, CPU_TASK_SLOWED, HEAVY_TASKS_OVERLAP)
 
     def check(self, sizes: Sizes) -> None:
         """Raises ValueError for a size that is not positive or lets heavy tasks overlap, and KeyError for one that is missing."""
@@ -237,8 +246,8 @@ class CpuBound(ScenarioDefaults):
         }
 
     def flags(self, data: RunData) -> Sequence[Flag]:
-        """Warnings where a task that ran alone was not as long as it was calibrated to be, and where heavy tasks overlapped."""
-        flags: list[Flag] = []
+        """Where a task that had a core of its own was not as long as it was calibrated, and where heavy tasks overlapped."""
+        flags: list[Flag] = [*_slowed(data)]
         wanted_ms, median_ms = data.context.sizes["task_ms"], _service_p50_ms(data.phases.get(_drain(1)))
         if median_ms is not None and abs(median_ms / wanted_ms - 1) > TOLERANCE:
             flags.append(CPU_TASK_OFF.flag(phase=_drain(1), median=median_ms, wanted=wanted_ms))
@@ -246,6 +255,19 @@ class CpuBound(ScenarioDefaults):
         if overlap is not None and overlap > OVERLAP_SHARE:
             flags.append(HEAVY_TASKS_OVERLAP.flag(phase=BESIDE, share=overlap))
         return flags
+
+
+def _slowed(data: RunData) -> Iterator[Flag]:
+    """Phases in which every task had a process and a core of its own, and took much longer than alone."""
+    sizes = data.context.sizes
+    wanted = {_drain(n): sizes["task_ms"] for n in counts_of_processes(data.context.processes)} | {HEAVY: sizes["heavy_ms"]}
+    for name, wanted_ms in wanted.items():
+        phase = data.phases.get(name)
+        median_ms = _service_p50_ms(phase)
+        if phase is None or median_ms is None or phase.record.worker.slots > data.context.cores:
+            continue
+        if median_ms > MOST_SLOWED * wanted_ms:
+            yield CPU_TASK_SLOWED.flag(phase=name, median=median_ms, wanted=wanted_ms)
 
 
 @dataclass(frozen=True, slots=True)

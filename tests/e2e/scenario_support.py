@@ -27,6 +27,7 @@ from benchmarks.run.labs.lab import Lab
 from benchmarks.run.suite import Suite
 from benchmarks.run.watching import Display
 from benchmarks.scenarios import all_scenarios
+from benchmarks.scenarios.scenario_3_cpu_bound import CPU_TASK_SLOWED
 from tasks.contract import Track
 
 OF_THE_MACHINE = frozenset(
@@ -40,6 +41,7 @@ OF_THE_MACHINE = frozenset(
         MACHINE_SPEED_MOVED,
         OFFERED_RATE_MISSED,
         SWAPPING,
+        CPU_TASK_SLOWED,
     )
 )
 """The flags that a machine raises which is busy with something else, or not always equally fast: no test of what the lab does may

@@ -41,7 +41,7 @@ def book_flags(phase: PhaseData) -> Iterator[Flag]:
         errors = phase.record.produced.errors
         error = f", mostly with {max(errors, key=lambda e: errors[e])}" if errors else ""
         yield SEND_FAILED.flag(phase=name, count=account.sends_raised, attempted=account.attempted, error=error)
-    if account.planned and not (phase.tasks.starts.any() or account.ended):
+    if not (phase.tasks.starts.any() or account.ended):
         yield NOTHING_EXECUTED.flag(phase=name, attempted=account.attempted)
     if account.failed and not phase.record.failures_expected:
         yield TASK_FAILED.flag(phase=name, count=account.failed, attempted=account.attempted)

@@ -207,3 +207,16 @@ def test_the_frame_of_a_run_names_the_phase_of_every_row() -> None:
 def test_the_frame_of_no_tasks_has_the_same_columns() -> None:
     some = tasks_frame(build_task_tables(events(executed(0, 0)), RUN))
     pd.testing.assert_series_equal(tasks_frame({}).dtypes, some.dtypes)
+
+
+def test_processes_that_take_the_place_of_others_are_not_at_work_at_once() -> None:
+    """As those of a pool do after every so many tasks: ten pairs, one after another."""
+    rows = [row for i in range(20) for row in executed(i, i // 2 * 10 * MS, process=100 + i)]
+    table = table_of(rows)
+    assert (table.working_processes(), table.started_in_processes()) == (2, 20)
+
+
+def test_processes_whose_tasks_alternate_are_at_work_at_once() -> None:
+    rows = [row for i in range(9) for row in executed(i, i * 10 * MS, process=100 + i % 3)]
+    assert table_of(rows).working_processes() == 3
+    assert TaskTable.empty().working_processes() == 0

@@ -12,7 +12,15 @@ import pytest
 from benchmarks.record.run_data import PhaseData, RunContext, RunData
 from benchmarks.run.contract import PhasePlan, Scenario
 from benchmarks.scenarios import all_scenarios
-from benchmarks.scenarios.scenario_3_cpu_bound import CPU_TASK_OFF, HEAVY_LABEL, HEAVY_TASKS_OVERLAP, LIGHT_LABEL, SCENARIO, WARM
+from benchmarks.scenarios.scenario_3_cpu_bound import (
+    CPU_TASK_OFF,
+    CPU_TASK_SLOWED,
+    HEAVY_LABEL,
+    HEAVY_TASKS_OVERLAP,
+    LIGHT_LABEL,
+    SCENARIO,
+    WARM,
+)
 from tasks.contract import Execution, Variant
 from tasks.loads import Mix, Paced, Prefilled
 from tests.unit.made_up import MS, Row, S, context, executed, good_run, phase_data, sample
@@ -261,3 +269,12 @@ def test_heavy_tasks_that_overlap_are_warned_of() -> None:
 def test_sizes_that_make_no_sense_are_named(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=re.escape(named)):
         SCENARIO.check({**QUICK, **changes})
+
+
+def test_a_task_with_a_core_of_its_own_that_took_half_as_long_again_makes_its_phase_invalid() -> None:
+    data = of_processes()
+    slow = drained(2, "processes_2", 30, 2, 31)
+    flags = [(flag.code, flag.phase) for flag in SCENARIO.flags(replace(data, phases={**data.phases, "processes_2": slow}))]
+    assert flags == [(CPU_TASK_SLOWED.code, "processes_2")]
+    one_core = replace(data, phases={**data.phases, "processes_2": slow}, context=replace(data.context, cores=1))
+    assert SCENARIO.flags(one_core) == [], "two that share a core take twice as long, and nothing is wrong"

@@ -15,6 +15,7 @@ from benchmarks.record.flags import (
     TIME_NAMESPACE_DIFFERS,
     TIMED_OUT,
     TOO_FEW_PROCESSES,
+    TOO_MANY_PROCESSES,
     UNEXPECTED_TASK,
     WORKER_DIED,
     is_valid,
@@ -22,7 +23,7 @@ from benchmarks.record.flags import (
 from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import Produced, RunData
 from tasks.loads import Burst, Paced, Prefilled
-from tests.unit.made_up import S, executed, finished, good_run, paced_rows, phase_data, prefilled_rows, sent, started
+from tests.unit.made_up import MS, S, executed, finished, good_run, paced_rows, phase_data, prefilled_rows, sent, started
 
 
 def codes(data: RunData) -> list[str]:
@@ -116,6 +117,14 @@ def test_fewer_processes_than_promised_invalidate_judged_on_a_backlog_alone() ->
     assert codes(replace(data, phases={"capacity": data.phases["capacity"]})) == [TOO_FEW_PROCESSES.code]
 
 
+def test_fewer_processes_than_promised_invalidate_the_phases_of_their_worker_alone() -> None:
+    data = good_run(working_processes=2)
+    short = replace(data.phases["bulk"].record.worker, number=2, working_processes=3)
+    bulk = replace(data.phases["bulk"], record=replace(data.phases["bulk"].record, worker=short))
+    flags = run_flags(replace(data, phases={**data.phases, "bulk": bulk}))
+    assert [(flag.code, flag.phase) for flag in flags] == [(TOO_FEW_PROCESSES.code, "bulk")]
+
+
 def test_a_phase_that_timed_out_invalidates() -> None:
     data = good_run(data={"capacity": phase_data(1, "capacity", Prefilled(200), prefilled_rows(200), 200, timed_out=True)})
     assert codes(data) == [TIMED_OUT.code]
@@ -130,3 +139,21 @@ def test_failed_tasks_only_warn() -> None:
 
 def test_a_run_without_phases_is_judged_by_its_worker_alone() -> None:
     assert codes(replace(good_run(died="exit 1"), phases={})) == [WORKER_DIED.code]
+
+
+def test_more_processes_at_work_than_the_worker_has_are_impossible() -> None:
+    rows = [row for i in range(30) for row in executed(i, i * 10 * MS, phase=3, process=100 + i % 3)]
+    crowded = phase_data(3, "paced", Paced(100, 0.3), rows, 30)
+    flags = run_flags(good_run(data={"paced": crowded}))
+    assert [(flag.code, flag.phase) for flag in flags] == [(TOO_MANY_PROCESSES.code, "paced")]
+
+
+def test_a_pool_that_replaces_its_processes_has_no_more_of_them() -> None:
+    rows = [row for i in range(30) for row in executed(i, i // 2 * 10 * MS, phase=3, process=100 + i)]
+    assert codes(good_run(data={"paced": phase_data(3, "paced", Paced(100, 0.3), rows, 30)})) == []
+
+
+def test_a_phase_without_a_task_measures_nothing() -> None:
+    empty = phase_data(3, "paced", Paced(100, 0.3), [], 0)
+    flags = run_flags(good_run(data={"paced": empty}))
+    assert [(flag.code, flag.phase) for flag in flags] == [(NOTHING_EXECUTED.code, "paced")]
