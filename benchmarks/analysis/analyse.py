@@ -9,7 +9,7 @@ from benchmarks.analysis.comparison import compare_pairs, compared_measures
 from benchmarks.analysis.expectations import hold_against
 from benchmarks.analysis.model import Analysis, MeasureDescription, NamedWarning, ScenarioAnalysis, Target, VariantAnalysis
 from benchmarks.analysis.targets import judge, read_targets
-from benchmarks.analysis.warnings import NO_CONTROL, SET_INCOMPLETE, SETTINGS_DIFFER, scenario_warnings
+from benchmarks.analysis.warnings import NO_CONTROL, SET_IN_EPOCHS, SET_INCOMPLETE, SETTINGS_DIFFER, scenario_warnings
 from benchmarks.record.better import all_parsed
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
@@ -65,7 +65,7 @@ def variants_of(results: ResultSet, scenario: str, measures: Iterable[str]) -> d
         variant: _variant(
             variant,
             [row for row in rows if row.variant == variant],
-            [run for run in stored if run.result.variant == variant],
+            [run for run in stored if run.result.group == variant],
             results.manifest()["scenarios"][scenario]["headline"],
             wanted,
         )
@@ -175,13 +175,16 @@ def _set_warnings(results: ResultSet, made: int) -> Iterable[NamedWarning]:
         planned = "an unknown number" if runs is None or not entries else runs * entries * len(manifest["scenarios"])
         command = shlex.join(("just", "benchmark-resume", str(results.path)))
         yield SET_INCOMPLETE.warning(state=manifest["state"], made=made, planned=planned, command=command)
+    for later in manifest.get("epochs", []):
+        changed = "; ".join(f"{found['what']}: {found['was']} → {found['is_now']}" for found in later["differences"])
+        yield SET_IN_EPOCHS.warning(epoch=later["epoch"], changed=changed)
 
 
 def _made_differently(scenario: str, stored: Sequence[StoredRun]) -> Iterable[NamedWarning]:
     """One warning for each variant of which two runs differ in what must be alike."""
-    for variant in dict.fromkeys(run.result.variant for run in stored):
+    for variant in dict.fromkeys(run.result.group for run in stored):
         first: tuple[RunResult, Mapping[str, Any]] | None = None
-        for run in (run for run in stored if run.result.variant == variant and _mapping(run.record.get("worker"))):
+        for run in (run for run in stored if run.result.group == variant and _mapping(run.record.get("worker"))):
             facts = _facts(run)
             if first is None:
                 first = (run.result, facts)

@@ -10,13 +10,10 @@ from benchmarks.analysis.comparison import Contest, compare_family
 from benchmarks.analysis.model import Change, EnvironmentDifference, SetComparison, VariantAnalysis
 from benchmarks.record.better import all_parsed
 from benchmarks.results.documents import ResultSetError
+from benchmarks.results.epochs import differing, shown
 from benchmarks.results.result_set import ResultSet
 
 A, B = "A", "B"
-IGNORED = frozenset(
-    {"boot_id", "frequency_mhz", "command_line", "created_utc", "finished_utc", "entries", "scenarios", "frameworks"}
-)
-"""What differs between any two invocations, or is shown elsewhere."""
 MUST_BE_EQUAL = ("processes", "slots")
 """What each worker must have had alike for its figures to be comparable at all."""
 
@@ -104,16 +101,7 @@ def _workers(held: Mapping[str, _Held]) -> dict[str, Mapping[str, Any]]:
 
 
 def _differences(what: str, a: Any, b: Any) -> Iterator[EnvironmentDifference]:
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for name in dict.fromkeys([*a, *b]):
-            if name not in IGNORED:
-                yield from _differences(f"{what} {name}", a.get(name), b.get(name))
-    elif a != b:
-        yield EnvironmentDifference(what.replace("_", " "), _shown(a), _shown(b))
-
-
-def _shown(value: Any) -> str:
-    return "–" if value is None else str(value)
+    return (EnvironmentDifference(*found) for found in differing(what, a, b))
 
 
 def _sizes_differ(a: ResultSet, b: ResultSet, scenarios: Sequence[str]) -> Iterator[str]:
@@ -122,7 +110,7 @@ def _sizes_differ(a: ResultSet, b: ResultSet, scenarios: Sequence[str]) -> Itera
         left, right = sizes[0].get(scenario, {}), sizes[1].get(scenario, {})
         different = [name for name in dict.fromkeys([*left, *right]) if left.get(name) != right.get(name)]
         if different:
-            words = ", ".join(f"{name} {_shown(left.get(name))} and {_shown(right.get(name))}" for name in different)
+            words = ", ".join(f"{name} {shown(left.get(name))} and {shown(right.get(name))}" for name in different)
             yield f"sizes of {scenario} (A and B): {words}"
 
 
@@ -144,7 +132,7 @@ def _workers_differ(pairs: Sequence[tuple[_Held, str]], right: Mapping[str, _Hel
             a, b = (worker.get(fact) for worker in workers)
             if all(workers) and a != b and (name, fact) not in said:
                 said.add((name, fact))
-                yield f"{fact} of {name}: {_shown(a)} and {_shown(b)}"
+                yield f"{fact} of {name}: {shown(a)} and {shown(b)}"
 
 
 def _changes(pairs: Sequence[tuple[_Held, str]], right: Mapping[str, _Held], planned: int | None) -> tuple[Change, ...]:

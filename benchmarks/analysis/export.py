@@ -145,7 +145,7 @@ def _identified(run: StoredRun, batch: pa.RecordBatch, schema: pa.Schema) -> pa.
         for name, value in {
             "scenario": result.scenario,
             "framework": result.framework,
-            "variant": result.variant,
+            "variant": result.group,
             "run": result.run,
             "repetition": result.repetition,
             "valid": result.valid,

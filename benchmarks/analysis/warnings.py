@@ -55,6 +55,13 @@ SET_INCOMPLETE = WarningKind(
     "Complete it with: {command}",
 )
 
+SET_IN_EPOCHS = WarningKind(
+    "set-in-epochs",
+    Severity.WARNING,
+    "the set was gone on with under other conditions; the runs made since stand apart as …-epoch-{epoch}: {changed}",
+    "Compare only within an epoch, or run the whole set anew under the same conditions.",
+)
+
 NOTHING_RUN = WarningKind(
     "nothing-run",
     Severity.WARNING,

@@ -29,6 +29,7 @@ from benchmarks.monitoring.board import board_of
 from benchmarks.plan.suite_plan import SuitePlan
 from benchmarks.record.flags import Flag
 from benchmarks.results.documents import ResultsDiskError
+from benchmarks.results.epochs import both_uncommitted, differences
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
@@ -61,6 +62,9 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Complete the latest result set, as it was begun.")] = False,
     resume_from: Annotated[Path | None, typer.Option(help="Complete this result set, as it was begun.")] = None,
     share_the_machine: Share = False,
+    accept_differences: Annotated[
+        bool, typer.Option("--accept-differences", help="Complete it under other conditions, in groups of their own.")
+    ] = False,
 ) -> None:
     """Run scenarios and write a result set."""
     settings = load_settings(
@@ -74,7 +78,7 @@ def run(
         benchmark_seed=seed,
     )
     if resume or resume_from is not None:
-        _resume(resume_from or settings.benchmark_output_dir / "latest", share_the_machine)
+        _resume(resume_from or settings.benchmark_output_dir / "latest", share_the_machine, accept_differences)
         return
     scenarios = scenarios_of(scenario)
     sizes, tracks = sizes_of(size or [], scenarios), tracks_of(track)
@@ -93,7 +97,7 @@ def _lab_beside_others(name: LabName) -> Lab:
     return lab_of(name)
 
 
-def _resume(path: Path, share: bool) -> None:
+def _resume(path: Path, share: bool, accept_differences: bool) -> None:
     """Only once the lock is held and the lab is up is the set touched: it may be the one that another benchmark writes to."""
     with alone(share) as flags:
         try:
@@ -107,9 +111,22 @@ def _resume(path: Path, share: bool) -> None:
             missing = sorted({entry.variant for entry in plan.entries} - set(running.variants()))
             if missing:
                 raise UserError(f"{path} was begun with variants that this lab does not have: {', '.join(missing)}")
+            scenarios = scenarios_of(",".join(plan.scenarios))
+            before, now = ResultSet.open(path).manifest(), manifest_of(plan, scenarios, running)
+            changed = differences(before, now)
+            if changed and not accept_differences:
+                listed = "\n".join(f"  {difference}" for difference in changed)
+                raise UserError(
+                    f"{path} was made under other conditions, and figures of both must not be averaged together (was → is):\n"
+                    f"{listed}\nGo on as it was begun, or with --accept-differences: what is made then stands apart in all tables"
+                )
+            if both_uncommitted(before, now):
+                say("The checkout held changes that were not committed, then as now: whether they are the same cannot be known.")
             results = ResultSet.open(path, resume=True)
+            if changed:
+                results.begin_epoch(changed, now)
             say(f"Resuming {results.path}: {len(results.completed())} runs are there already.")
-            _execute(plan, scenarios_of(",".join(plan.scenarios)), running, results, flags)
+            _execute(plan, scenarios, running, results, flags)
 
 
 def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet, flags: tuple[Flag, ...]) -> None:

@@ -232,6 +232,8 @@ class RunResult:
     """Of the first worker of the run; None where none was ever warm."""
     concurrency: int | None = None
     """Tasks at once within each of them."""
+    epoch: int = 1
+    """1 under the conditions that the set was begun under; 2, 3, ... where it was gone on with under others."""
 
     @property
     def invalid_phases(self) -> frozenset[str]:
@@ -251,6 +253,11 @@ class RunResult:
     def value(self, measure: str) -> float | int | None:
         """What it adds to the statistics of a measure; None where it was not measured or does not count."""
         return self.measures.get(measure) if self.keeps(measure) else None
+
+    @property
+    def group(self) -> str:
+        """The name that the row is averaged under: the variant's, and of a later epoch one of its own."""
+        return self.variant if self.epoch == 1 else f"{self.variant}-epoch-{self.epoch}"
 
 
 def measured_phases(data: RunData) -> list[PhaseData]:

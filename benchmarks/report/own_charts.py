@@ -51,7 +51,7 @@ def chart_data(analysis: ScenarioAnalysis, control: str | None, stored: Sequence
         variants=tuple(variant.name for variant in drawn),
         control=control,
         measured={v.name: {name: measure.values for name, measure in v.measures.items()} for v in drawn},
-        runs={v.name: tuple(run for run in valid if run.result.variant == v.name) for v in drawn},
+        runs={v.name: tuple(run for run in valid if run.result.group == v.name) for v in drawn},
     )
 
 

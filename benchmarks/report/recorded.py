@@ -100,7 +100,7 @@ def reduce_run(stored: StoredRun) -> RunCurves:
     cannot be read."""
     records = [record for record in stored.record.get("phases") or [] if record["number"] > 0]
     if not records:
-        return RunCurves(stored.result.variant, stored.result.run, (), None)
+        return RunCurves(stored.result.group, stored.result.run, (), None)
     begin_ns = min(int(record["began_ns"]) for record in records)
     end_ns = max(int(record["drained_ns"]) for record in records)
     edges_s: Floats = np.linspace(0, max(end_ns - begin_ns, 1) / NS_PER_S, TIMELINE_BINS + 1)
@@ -117,7 +117,7 @@ def reduce_run(stored: StoredRun) -> RunCurves:
     samples = _columns(stored.folder / "samples.parquet", _SAMPLE_COLUMNS)
     curves = [reader.curve() for _, reader in sorted(phases.items())]
     return RunCurves(
-        variant=stored.result.variant,
+        variant=stored.result.group,
         run=stored.result.run,
         phases=tuple(curve for curve in curves if curve.name not in stored.result.invalid_phases),
         timeline=_timeline(records, samples, begin_ns, edges_s, queued, in_flight),

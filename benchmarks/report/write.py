@@ -95,7 +95,7 @@ def _charts(
         curves: dict[str, list[RunCurves]] = {}
         for stored in results.stored_runs():
             if stored.result.scenario == scenario.name and "" not in stored.result.invalid_phases:
-                curves.setdefault(stored.result.variant, []).append(reduce_run(stored))
+                curves.setdefault(stored.result.group, []).append(reduce_run(stored))
         general = charts_of(scenario_data(analysis, scenario, curves))
         data = chart_data(scenario, analysis.control, results.stored_runs())
         frameworks = {name: variant.framework for name, variant in scenario.variants.items()}

@@ -19,7 +19,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ import pandas as pd
 from benchmarks.plan.suite_plan import track_of
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.documents import FORMAT_VERSION, ResultSetError, read_json, to_json, validate
+from benchmarks.results.epochs import Difference, conditions
 from benchmarks.results.files import LATEST, UNFINISHED, free_name, point_latest, taken_by_disk, to_disk, write_text
 from benchmarks.results.stored_run import FIRST_SPEED, StoredRun, result_from, run_document, run_name
 from benchmarks.results.tables import csv_text, statistics_of, with_machine_speed, with_shares
@@ -134,11 +135,32 @@ class ResultSet:
 
     def facts(self) -> dict[str, float]:
         """What has been found out for it (:mod:`benchmarks.run.calibration`)."""
-        return dict(self._manifest.get("facts", {}))
+        later = self._manifest.get("epochs", [])
+        return dict(later[-1]["facts"] if later else self._manifest.get("facts", {}))
 
     def store_fact(self, name: str, value: float) -> None:
-        """Keep what was found out."""
-        self._change_manifest(facts={**self.facts(), name: value})
+        """Keep what was found out, for the epoch that the set is in."""
+        found, later = {**self.facts(), name: value}, self._manifest.get("epochs", [])
+        if later:
+            self._change_manifest(epochs=[*later[:-1], {**later[-1], "facts": found}])
+        else:
+            self._change_manifest(facts=found)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the runs that are made now."""
+        return len(self._manifest.get("epochs", [])) + 1
+
+    def begin_epoch(self, differences: Sequence[Difference], now: Mapping[str, Any]) -> None:
+        """Go on under other conditions, those of a manifest as it would be now."""
+        begun = {
+            "epoch": self.epoch + 1,
+            "since_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "differences": [dataclasses.asdict(difference) for difference in differences],
+            "conditions": conditions(now),
+            "facts": {},
+        }
+        self._change_manifest(epochs=[*self._manifest.get("epochs", []), begun])
 
     def store_run(
         self,
@@ -195,9 +217,13 @@ class ResultSet:
         return (*(() if first is None else (first,)), *marks)
 
     def rows(self, scenario: str) -> list[RunResult]:
-        """The rows of a scenario by run number, with the columns filled in that relate a run to the control's."""
+        """The rows of a scenario by run number, with the columns filled in that relate a run to the control's; those of a later
+        epoch are of a variant of their own."""
         rows, measures = self._measured(scenario)
-        return [dataclasses.replace(row, measures=values) for row, values in zip(rows, measures, strict=True)]
+        return [
+            dataclasses.replace(row, variant=row.group, epoch=1, measures=values)
+            for row, values in zip(rows, measures, strict=True)
+        ]
 
     def write_rows(self, scenario: str) -> Path:
         """Write the CSV of a scenario anew. Cheap enough to be done after every run."""

@@ -23,11 +23,12 @@ WORKER_COLUMNS = ("track", "worker_processes", "worker_concurrency")
 """What its worker was: the first of the run, where a scenario has several."""
 
 
-def csv_columns(measures: Sequence[str]) -> list[str]:
-    """The header of a scenario's CSV, given its measures in order."""
+def csv_columns(measures: Sequence[str], *, epochs: bool = False) -> list[str]:
+    """The header of a scenario's CSV, given its measures in order; with the epoch of a row where there is more than one."""
     leading = [name for name in LEADING_MEASURES if name in measures]
     further = [name for name in measures if name not in LEADING_MEASURES]
-    return ["framework", "run", *leading, "variant", "valid", "flags", "invalid_phases", *WORKER_COLUMNS, *further]
+    leads = ["framework", "run", *leading, "variant", "valid", "flags", "invalid_phases", *WORKER_COLUMNS]
+    return [*leads, *(("epoch",) if epochs else ()), *further]
 
 
 _Rows = Sequence[RunResult]
@@ -35,9 +36,18 @@ _Values = Mapping[str, float | int | None]
 
 
 def with_shares(rows: _Rows, shares: Mapping[str, str], control: str | None) -> list[_Values]:
-    """The measures of each row with those that relate it to the control: over the control's of the same repetition,
-    which was made near in time, and where there is none over the mean of the control's. The control's own
-    are over that mean, for they are to show how far its runs lie apart."""
+    """The measures of each row with those that relate it to the control: over the control's of the same repetition, which was
+    made near in time, and where there is none over the mean of the control's; all of the same epoch. The control's own are over
+    that mean, for they are to show how far its runs lie apart."""
+    filled: list[_Values] = [{}] * len(rows)
+    for epoch in {row.epoch for row in rows}:
+        places = [place for place, row in enumerate(rows) if row.epoch == epoch]
+        for place, values in zip(places, _shares_of_one_epoch([rows[p] for p in places], shares, control), strict=True):
+            filled[place] = values
+    return filled
+
+
+def _shares_of_one_epoch(rows: _Rows, shares: Mapping[str, str], control: str | None) -> list[_Values]:
     filled = [dict(row.measures) for row in rows]
     for column, measure in shares.items():
         known = {r.repetition: float(v) for r in rows if r.variant == control and (v := r.value(measure))}
@@ -76,20 +86,22 @@ def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -
             "invalid_phases": ";".join(phase or WHOLE_RUN for phase in sorted(row.invalid_phases)),
             "flags": ";".join(dict.fromkeys(flag.code for flag in row.flags)),
             **dict(zip(WORKER_COLUMNS, (row.track, row.processes, row.concurrency), strict=True)),
+            "epoch": row.epoch,
             **values,
         }
         for row, values in zip(rows, measures, strict=True)
     ]
     # As objects, so that an integer stays one in a column where a failed run has none.
-    return pd.DataFrame(data, columns=csv_columns(columns), dtype=object).to_csv(index=False, lineterminator="\n")
+    header = csv_columns(columns, epochs=any(row.epoch > 1 for row in rows))
+    return pd.DataFrame(data, columns=header, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures: Sequence[_Values]) -> dict[str, Any]:
     """The scenario's statistics, as ``schemas/stats.schema.json`` describes them."""
     scenario = manifest["scenarios"][name]
     variants = {}
-    for variant in sorted({row.variant for row in rows}):
-        mine = [(row, values) for row, values in zip(rows, measures, strict=True) if row.variant == variant]
+    for variant in sorted({row.group for row in rows}):
+        mine = [(row, values) for row, values in zip(rows, measures, strict=True) if row.group == variant]
         own_rows, own_measures = [row for row, _ in mine], [values for _, values in mine]
         headline = _values(own_rows, own_measures, scenario["headline"])
         variants[variant] = {

@@ -190,7 +190,8 @@ class Suite:
 
     def _store(self, recorded: RecordedRun, name: str, standing: Sequence[Flag]) -> RunResult:
         """Store all that was recorded of a run, whatever its scenario makes of it. Returns its row."""
-        result, raw = result_of(recorded, name, standing), (tasks_frame(recorded.tables), samples_frame(recorded.samples))
+        result = replace(result_of(recorded, name, standing), epoch=self._results.epoch)
+        raw = tasks_frame(recorded.tables), samples_frame(recorded.samples)
         record, spec, data = record_of(recorded), recorded.spec, recorded.data
         named = {} if data is None or result.failure else {"measured_in": spec.scenario.measured_in(data.context)}
         try:
@@ -206,7 +207,8 @@ class Suite:
         """One row that says so and why, in the place of all runs."""
         flag = UNSUPPORTED.flag(reason=reason)
         run = self._results.next_run()
-        result = RunResult(scenario.name, framework, entry.name, run, 1, valid=False, flags=(flag,), track=entry.track)
+        row = RunResult(scenario.name, framework, entry.name, run, 1, valid=False, flags=(flag,), track=entry.track)
+        result = replace(row, epoch=self._results.epoch)
         self._results.store_run(result, tasks_frame({}), samples_frame(()), {"executed_variant": entry.variant})
         self._results.write_rows(scenario.name)
         self._remember(result)

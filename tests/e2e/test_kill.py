@@ -1,7 +1,9 @@
 """Whatever ends a command line, and whenever: nothing of it is left, nothing is half written, and it can be gone on with."""
 
+import json
 import os
 import random
+import shutil
 import signal
 from functools import cache
 from pathlib import Path
@@ -156,6 +158,27 @@ def test_an_interrupted_suite_leaves_nothing_and_goes_on_where_it_stopped(lab_cl
     ended = command.end()
     assert (ended.code in (0, 3), ended.errors) == (True, "")
     assert_whole(ended.results, {"a", "b"}, repetitions=3)
+    assert_goes_on_elsewhere_only_if_told_to(lab_cli, ended.results)
+
+
+def assert_goes_on_elsewhere_only_if_told_to(lab_cli: LabCli, results: ResultSet) -> None:
+    """The same set as if it had been begun with another commit and kernel, and its last run were missing."""
+    *kept, last = results.stored_runs()
+    shutil.rmtree(last.folder)
+    manifest = json.loads((results.path / "manifest.json").read_text())
+    now = manifest["host"]["kernel"]
+    manifest |= {"git": {"commit": "0" * 40, "dirty": False}, "host": {**manifest["host"], "kernel": "Elsewhere 1.0"}}
+    before = json.dumps(manifest)
+    (results.path / "manifest.json").write_text(before)
+    refused = resumed(lab_cli, results.path)
+    assert (refused.code, (results.path / "manifest.json").read_text()) == (1, before)
+    assert f"git commit: {'0' * 40} → " in refused.errors
+    assert f"host kernel: Elsewhere 1.0 → {now}" in refused.errors
+    assert "--accept-differences" in refused.errors
+    accepted = lab_cli.run("run", "--resume-from", str(results.path), "--accept-differences")
+    assert (accepted.code in (0, 3), accepted.errors) == (True, "")
+    assert [run.result.epoch for run in accepted.results.stored_runs()] == [*(1 for _ in kept), 2]
+    assert f"{last.result.variant}-epoch-2" in (results.path / f"{SCENARIO}_stats.json").read_text()
 
 
 def assert_interrupted(ended: Ended) -> None:

@@ -1,0 +1,64 @@
+"""The epochs of a result set: what was made under the conditions that it was begun under, and what was made later under others,
+knowingly. Rows of different epochs are groups of their own and never averaged together. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PASSING = frozenset(
+    {"boot_id", "frequency_mhz", "command_line", "created_utc", "finished_utc", "entries", "scenarios", "frameworks"}
+)
+"""What differs between any two invocations, or is shown elsewhere."""
+_CONDITIONS = ("queuelab_version", "git", "control", "versions", "host")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A condition that was another when the last runs were made."""
+
+    what: str
+    was: str
+    is_now: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.was} → {self.is_now}"
+
+
+def conditions(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a manifest what all runs of an epoch must have alike: code, machine and kernel with their limits, versions, and what
+    Redis and the frameworks' variants are set to. What was asked for needs no look: a set that is gone on with keeps it."""
+    settings = manifest["settings"]
+    variants = {name: described.get("variants") for name, described in settings.get("frameworks", {}).items()}
+    return {**{name: manifest[name] for name in _CONDITIONS}, "redis": settings.get("redis"), "variants": variants}
+
+
+def current(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The conditions of the epoch that a set is in."""
+    later: Sequence[Mapping[str, Any]] = manifest.get("epochs", [])
+    return later[-1]["conditions"] if later else conditions(manifest)
+
+
+def differing(what: str, a: Any, b: Any) -> Iterator[tuple[str, str, str]]:
+    """Where two values differ, as far down as both are mappings: the path in words, and both as text. Says nothing of what is
+    passing."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for name in dict.fromkeys([*a, *b]):
+            if name not in PASSING:
+                yield from differing(f"{what} {name}".strip(), a.get(name), b.get(name))
+    elif a != b:
+        yield what.replace("_", " "), shown(a), shown(b)
+
+
+def shown(value: Any) -> str:
+    """A value as text; a dash where there is none."""
+    return "–" if value is None else str(value)
+
+
+def differences(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """What is no longer as it was when the last runs of a set were made, going by the manifest that it would get now."""
+    return [Difference(*found) for found in differing("", dict(current(manifest)), conditions(now))]
+
+
+def both_uncommitted(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether the checkout held changes that were not committed both then and now: nobody can tell whether they are the same."""
+    return all((state or {}).get("dirty", False) for state in (current(manifest)["git"], now["git"]))
