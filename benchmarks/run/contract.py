@@ -69,6 +69,8 @@ class PhasePlan:
     """The start of its worker, where that belongs to the phase."""
     rate_may_be_missed: bool = False
     """Whether the phase asks how much can be offered at all, so that a paced rate that is missed makes no run invalid."""
+    is_cold: bool = False
+    """Whether it asks what the first tasks on their path cost: what it offers is not warmed before. Its worker is warm."""
 
 
 Look = Callable[[], PhaseData]

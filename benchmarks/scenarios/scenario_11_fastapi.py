@@ -182,7 +182,7 @@ class FastApi(ScenarioDefaults):
         sizes, variant = context.sizes, context.variant
         seed = seed_of(context.seed, "endpoints")
         starts = WebStarts(variant.name, whole(sizes["starts"]))
-        yield PhasePlan(FIRST, _to({DISPATCH: 1.0}, seed), Burst(1), devices=(starts,))
+        yield PhasePlan(FIRST, _to({DISPATCH: 1.0}, seed), Burst(1), devices=(starts,), is_cold=True)
         yield PhasePlan(WARM, _to(CALM_WEIGHTS, seed), Burst(whole(sizes["warm_requests"])))
         calm = Paced(sizes["rate_per_s"], sizes["calm_s"], "poisson", seed_of(context.seed, f"arrivals/{CALM}"))
         yield PhasePlan(CALM, _to(CALM_WEIGHTS, seed), calm, devices=(SAMPLES,))

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,11 @@ BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
     "contrived-hasty": run,
     "contrived-early": run,
     "contrived-abandoning": abandon_when_warm,
+    "contrived-cold": run,
 }
+COLD = "contrived-cold"
+"""Its producer has much to do when many tasks are enqueued at once for the first time."""
+COLD_S = 0.5
 EARLY = ("contrived-early", "contrived-abandoning")
 """Acknowledge a task before they run it: while it runs, it is nowhere in Redis."""
 HASTY = "contrived-hasty"
@@ -120,7 +125,8 @@ def claimed_of(queue: str) -> str:
 class ContrivedProducer:
     """Pushes tasks on a list."""
 
-    def __init__(self) -> None:
+    def __init__(self, cold_s: float) -> None:
+        self._cold_s = cold_s
         self._client = connect()
         self._client.ping()
 
@@ -130,6 +136,10 @@ class ContrivedProducer:
 
     def enqueue_many(self, queue: str, calls: Sequence[TaskCall]) -> Sequence[Exception | None]:
         """Push all tasks with one command."""
+        warm_s = time.process_time() + self._cold_s
+        while time.process_time() < warm_s:
+            pass
+        self._cold_s = 0
         self._client.lpush(queue, *map(json.dumps, calls))
         return [None] * len(calls)
 
@@ -163,7 +173,7 @@ class ContrivedFramework:
 
     def producer(self, variant: str) -> ContrivedProducer:
         """A connected producer."""
-        return ContrivedProducer()
+        return ContrivedProducer(COLD_S if variant == COLD else 0)
 
     def purge(self, queues: Sequence[str]) -> None:
         """Delete the lists."""

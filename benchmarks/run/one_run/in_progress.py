@@ -14,6 +14,7 @@ from benchmarks.run.one_run.spec import RunSpec
 from benchmarks.run.redis_server import RedisServer
 from benchmarks.run.watching import Observer
 from infrastructure.readings import TreeSample
+from tasks.loads import Load, Tasks
 
 WARMUP_PHASE = 0
 
@@ -56,6 +57,8 @@ class RunInProgress:
     is_sampled: bool = False
     web_url: str = ""
     """Where the run's web application answers, if it has one."""
+    warm_paths: list[tuple[Tasks, Load]] = field(default_factory=list)
+    """What has been offered to warm the ways on which tasks reach this worker."""
     warmed: int = 0
     """Warm-up tasks offered, over all workers of the run."""
 

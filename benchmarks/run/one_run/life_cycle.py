@@ -14,7 +14,7 @@ from benchmarks.run.one_run.in_progress import RunInProgress
 from benchmarks.run.one_run.phases import offer, start_and_offer
 from benchmarks.run.one_run.producing import end_web
 from benchmarks.run.one_run.spec import RecordedRun, RunFailedError, in_words
-from benchmarks.run.one_run.warming import replace_worker
+from benchmarks.run.one_run.warming import replace_worker, warm_path
 from benchmarks.run.one_run.workers import end_worker, keep_samples
 from tasks.contract import Variant
 
@@ -75,7 +75,9 @@ def _go_through_phases(run: RunInProgress, context: RunContext) -> None:
             start_and_offer(run, number, plan, plan.start)
         else:
             if plan.worker != run.wish or not run.is_warm:
-                replace_worker(run, plan.worker)
+                replace_worker(run, plan)
+            else:
+                warm_path(run, plan)
             offer(run, number, plan)
         look = look_at(run, number)
     raise RunFailedError(f"{run.spec.scenario.name} has more than {MOST_PHASES} phases, which the event log cannot tell apart")

@@ -4,14 +4,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from benchmarks.plan.warm_offer import warm_offer
 from benchmarks.plan.wishes import WorkerWish
+from benchmarks.run.contract import PhasePlan
 from benchmarks.run.one_run.in_progress import WARMUP_PHASE, RunInProgress
 from benchmarks.run.one_run.producing import produce
 from benchmarks.run.one_run.spec import RunFailedError
 from benchmarks.run.one_run.waiting import Expected, counts, drain, require_time_and_worker
 from benchmarks.run.one_run.workers import begin_samples, clear_for, describe_worker, end_worker, start_worker
 from tasks.contract import WorkerPlan
-from tasks.loads import Mix, Prefilled, only
+from tasks.loads import Load, Mix, Prefilled, Tasks, count_of, only, tasks_in_a_unit
 
 WARMUP_TASK_S = 0.02
 WARMUP_BATCH = 50
@@ -21,18 +23,36 @@ ENOUGH_FOR_A_PROCESS = 100
 SETTLE_S = 0.5
 
 
-def replace_worker(run: RunInProgress, wish: WorkerWish) -> None:
-    """End the worker that there is, and have the one that is wished for, warm and settled."""
+def replace_worker(run: RunInProgress, phase: PhasePlan) -> None:
+    """End the worker that there is, and have the one that a phase wishes for, warm and settled, as is the path of its tasks."""
+    wish = phase.worker
     if run.worker_is_up:
         end_worker(run)
     clear_for(run, wish)
     plan = start_worker(run, wish)
     run.producer.connect_producer(run.spec.variant, wish.serializer)
+    run.warm_paths.clear()
     _warm_up(run, plan, wish)
+    _warm_path(run, phase)
     time.sleep(SETTLE_S)
     describe_worker(run, plan, run.worker.take_sample())
     begin_samples(run)
     run.is_warm = True
+
+
+def warm_path(run: RunInProgress, phase: PhasePlan) -> None:
+    """Have the path of a phase's tasks to the warm worker warm as well, and settled, if no phase before has taken it."""
+    if _warm_path(run, phase):
+        time.sleep(SETTLE_S)
+
+
+def _warm_path(run: RunInProgress, phase: PhasePlan) -> bool:
+    offered = warm_offer(phase.tasks, phase.load, phase.worker.warm)
+    if phase.is_cold or offered in run.warm_paths:
+        return False
+    _offer_warm(run, *offered)
+    run.warm_paths.append(offered)
+    return True
 
 
 def _warm_up(run: RunInProgress, plan: WorkerPlan, wish: WorkerWish) -> None:
@@ -60,11 +80,16 @@ def _warm_up(run: RunInProgress, plan: WorkerPlan, wish: WorkerWish) -> None:
 
 
 def _warm_batch(run: RunInProgress, count: int, tasks: Mix) -> None:
-    produced = produce(run, WARMUP_PHASE, tasks, Prefilled(count=count), first_sequence=run.warmed)
+    _offer_warm(run, tasks, Prefilled(count))
+
+
+def _offer_warm(run: RunInProgress, tasks: Tasks, load: Load) -> None:
+    count = count_of(load) * tasks_in_a_unit(tasks)
+    produced = produce(run, WARMUP_PHASE, tasks, load, first_sequence=run.warmed)
     if produced.acknowledged < count:
         raise RunFailedError(f"warm-up: {produced.failed} of {count} tasks could not be enqueued: {dict(produced.errors)}")
     run.warmed += count
-    if not drain(run, WARMUP_PHASE, Expected(run.warmed, produced.longest_s), limit_s=WARMUP_AT_MOST_S):
+    if not drain(run, WARMUP_PHASE, replace(Expected.of(tasks, produced), acknowledged=run.warmed), limit_s=WARMUP_AT_MOST_S):
         require_time_and_worker(run, f"draining {run.known.names[WARMUP_PHASE]}")
         found = counts(run, WARMUP_PHASE)
         raise RunFailedError(
