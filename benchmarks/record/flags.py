@@ -321,6 +321,13 @@ PARTLY_UNSUPPORTED = FlagKind(
     "Nothing is to be done: the variant cannot do that part of what the scenario measures.",
 )
 
+FOREIGN_CONNECTION = FlagKind(
+    "foreign-connection",
+    Severity.INVALID,
+    "a worker or producer was connected to {addresses}, which is no server of the lab",
+    "Find out what it has to do there: tasks may have gone there. What its worker was started with is in run.json.",
+)
+
 GENERAL_FLAGS = (
     TASK_LOST,
     TASK_DOUBLED,
@@ -334,6 +341,7 @@ GENERAL_FLAGS = (
     PRODUCER_BOUND,
     WORKER_DIED,
     TIME_NAMESPACE_DIFFERS,
+    FOREIGN_CONNECTION,
     TOO_FEW_PROCESSES,
     TOO_MANY_PROCESSES,
     TIMED_OUT,

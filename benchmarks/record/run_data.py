@@ -206,6 +206,8 @@ class RunData:
     phases: Mapping[str, PhaseData]
     samples: Sequence[TreeSample]
     """Periodic samples of the workers' trees, ascending in time."""
+    elsewhere: Sequence[str] = ()
+    """Addresses, ``ip:port`` each, that are none of the lab's, and that its workers or producers were seen connected to."""
 
 
 @dataclass(frozen=True, slots=True)

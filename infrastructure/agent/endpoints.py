@@ -130,6 +130,10 @@ class Endpoints:
         self._node.require_role("worker")
         return JSONResponse({"addresses": self._node.worker_connections()})
 
+    async def foreign_connections(self, _: Request) -> Response:
+        """Where what this node has started is connected to beside the lab."""
+        return JSONResponse({"addresses": await self._node.foreign_connections()})
+
     async def producer_connect(self, request: Request) -> Response:
         """Connect a producer."""
         self._node.require_role("producer")

@@ -79,6 +79,7 @@ def create_app(node: Node) -> Starlette:
         ("GET", "/worker"): endpoints.worker,
         ("GET", "/worker/logs"): endpoints.worker_logs,
         ("GET", "/worker/connections"): endpoints.worker_connections,
+        ("GET", "/connections/foreign"): endpoints.foreign_connections,
         ("POST", "/interpreter/start"): endpoints.interpreter_start,
         ("POST", "/producer/connect"): endpoints.producer_connect,
         ("POST", "/producer/start"): endpoints.producer_start,

@@ -18,10 +18,11 @@ import psutil
 from infrastructure.agent.bridge import BridgeClient
 from infrastructure.agent.cgroup import read_network
 from infrastructure.agent.counting import EventReader
+from infrastructure.agent.elsewhere import addresses_of, foreign_connections
 from infrastructure.agent.errors import BridgeError, NodeConflictError, SupervisionError
 from infrastructure.agent.memory_profile import under_memray
 from infrastructure.agent.metrics import AgentScrape, ProducerScrape, Scrape, WorkerScrape
-from infrastructure.agent.processes import connections
+from infrastructure.agent.processes import connections, descendants
 from infrastructure.agent.producing import ProducerDesk
 from infrastructure.agent.requests import LabState, StartWatch, SubscribersStart, WorkerStart
 from infrastructure.agent.sampling import Sampler
@@ -31,7 +32,7 @@ from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState
 from infrastructure.agent.web import WebApplication
 from infrastructure.environment import made_for_framework, shown
 from infrastructure.readings import StartTimes, TreeSample
-from tasks.contract import OPTIONAL_PATH_VARIABLE, Depth, WorkerCommand, without_credentials
+from tasks.contract import MOCK_API_URL_VARIABLE, OPTIONAL_PATH_VARIABLE, Depth, WorkerCommand, without_credentials
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WATCH_INTERVAL_S = 0.2
@@ -60,6 +61,7 @@ class Node:
         children = made_for_framework(environment, os.fspath(CHECKOUT))
         self._python_path = children["PYTHONPATH"]
         self._optional = environment.get(OPTIONAL_PATH_VARIABLE)
+        self._servers = [settings.redis_url, *filter(None, [environment.get(MOCK_API_URL_VARIABLE)])]
         self.bridge = BridgeClient(settings.framework_python, settings.framework, children, working, self._logs / "bridge.log")
         self.worker = Supervisor(children, working, self._logs, lambda: self.bridge.pid)
         self.producer = ProducerDesk(self.bridge)
@@ -139,6 +141,14 @@ class Node:
     def worker_connections(self) -> list[str]:
         """This side's addresses of the worker's connections to Redis, as Redis's CLIENT LIST names them."""
         return connections(self.worker.tree(), self._redis_port)
+
+    async def foreign_connections(self) -> list[str]:
+        """Where anything that this node has started is connected to beside the lab's own servers."""
+        return await asyncio.to_thread(self._foreign_connections)
+
+    def _foreign_connections(self) -> list[str]:
+        servers = {address for url in self._servers for address in addresses_of(url)}
+        return foreign_connections((process.pid for process in descendants(None)), servers)
 
     async def take_sample(self, *, required: bool = True) -> TreeSample:
         """One sample of the worker's tree. Raises NodeConflictError where there must be one and is none."""

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ DATABASE = Database(purpose="queue", variable="CONTRIVED_REDIS_URL", number=9)
 IMPORTS = os.pathsep.join([str(Path(__file__).parent), str(Path(tasks.contract.__file__).parents[1])])
 WARMUP_PHASE = 0
 LAST_TASK = 50
+ELSEWHERE_FILE = "elsewhere.txt"
 MISSING_MODULE = "made_of_nothing"
 
 
@@ -90,6 +92,17 @@ def abandon_when_warm(call: TaskCall) -> None:
         recorder.started(*call[:4])
 
 
+outside: list[socket.socket] = []
+
+
+def report_elsewhere(call: TaskCall) -> None:
+    """As it should be, with a connection to where a file beside this one says."""
+    if not outside:
+        host, port = Path(__file__).with_name(ELSEWHERE_FILE).read_text().split()
+        outside.append(socket.create_connection((host, int(port))))
+    execute(*call)
+
+
 BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
     "contrived": run,
     "contrived-lossy": lose_and_double,
@@ -101,6 +114,7 @@ BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
     "contrived-early": run,
     "contrived-abandoning": abandon_when_warm,
     "contrived-cold": run,
+    "contrived-reporting": report_elsewhere,
 }
 COLD = "contrived-cold"
 """Its producer has much to do when many tasks are enqueued at once for the first time."""

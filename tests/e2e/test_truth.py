@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -86,8 +87,23 @@ def accounts(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def dishonest(lab_cli: LabCli) -> Ended:
-    return suite(lab_cli, "contrived-lossy", "contrived-late-dropping")
+def somebodys_server(frameworks_path: Path) -> Iterator[str]:
+    """A server that is none of the lab's, where a variant finds it; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        (frameworks_path / contrived_tasks.ELSEWHERE_FILE).write_text(f"{host} {port}")
+        yield f"{host}:{port}"
+
+
+@pytest.fixture(scope="module")
+def dishonest(lab_cli: LabCli, somebodys_server: str) -> Ended:
+    return suite(lab_cli, "contrived-lossy", "contrived-late-dropping", "contrived-reporting")
+
+
+def test_a_worker_that_is_connected_to_more_than_the_lab_makes_no_valid_run(dishonest: Ended, somebodys_server: str) -> None:
+    document = dishonest.documents()["contrived-reporting"]
+    assert invalid(document) == {"foreign-connection"}
+    assert somebodys_server in next(flag["detail"] for flag in document["flags"] if flag["code"] == "foreign-connection")
 
 
 def test_exactly_the_tasks_that_were_lost_and_doubled_are_reported(dishonest: Ended) -> None:

@@ -2,17 +2,26 @@
 
 from collections.abc import Iterator
 
-from benchmarks.record.flags import TIME_NAMESPACE_DIFFERS, TOO_FEW_PROCESSES, TOO_MANY_PROCESSES, WORKER_DIED, Flag
+from benchmarks.record.flags import (
+    FOREIGN_CONNECTION,
+    TIME_NAMESPACE_DIFFERS,
+    TOO_FEW_PROCESSES,
+    TOO_MANY_PROCESSES,
+    WORKER_DIED,
+    Flag,
+)
 from benchmarks.record.run_data import PhaseData, RunData, measured_phases
 from tasks.loads import Burst, Prefilled, goes_through_web
 
 
 def worker_flags(data: RunData) -> Iterator[Flag]:
-    """A worker that died, or whose clock is not the runner's."""
+    """A worker that died, whose clock is not the runner's, or that had to do with more than the lab."""
     if data.worker.died is not None:
         yield WORKER_DIED.flag(reason=data.worker.died)
     if not data.worker.same_time_namespace:
         yield TIME_NAMESPACE_DIFFERS.flag()
+    if data.elsewhere:
+        yield FOREIGN_CONNECTION.flag(addresses=", ".join(data.elsewhere))
 
 
 def process_flags(data: RunData) -> Iterator[Flag]:

@@ -60,6 +60,10 @@ class NodeClient(WorkerCalls, ProducerCalls, WebCalls, LogCalls):
         after_ns = time.monotonic_ns()
         return ClockReading(answer["monotonic_ns"], before_ns, after_ns, answer["boot_id"], answer["time_namespace"])
 
+    def foreign_connections(self) -> tuple[str, ...]:
+        """Addresses, ``ip:port`` each, that what the node has started is connected to beside the lab's own servers."""
+        return tuple(self._get("/connections/foreign")["addresses"])
+
     def describe(self) -> dict[str, Any]:
         """What the framework is: name, variants, databases, versions, producer_loop (``tasks.bridge``)."""
         return self._get("/describe", limit_s=FRAMEWORK_LIMIT_S)

@@ -44,6 +44,7 @@ def collect(run: RunInProgress, failure: str | None) -> RecordedRun:
             worker=replace(known.workers[0], died=died),
             phases=_phases(run, events),
             samples=samples,
+            elsewhere=tuple(sorted(known.elsewhere)),
         )
     return RecordedRun(
         spec=spec,

@@ -51,6 +51,8 @@ def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
         before = marks.before(run, is_still=prefilled)
         produced = produce(run, number, plan.tasks, plan.load)
         filled = marks.midway(run, is_still=prefilled)
+        if prefilled:
+            _look_elsewhere(run)
         resumed_ns = produced.began_ns
         if prefilled:
             resumed_ns = clock.now_ns()
@@ -111,6 +113,13 @@ def _attached(run: RunInProgress, number: int, plan: PhasePlan) -> Iterator[None
         run.known.readings[number] = {name: read() for name, read in readers.items()}
 
 
+def _look_elsewhere(run: RunInProgress) -> None:
+    """Note what workers and producers are connected to that is not the lab's. Only while nothing is measured: it takes a node
+    milliseconds."""
+    for node in (run.worker, run.producer):
+        run.known.elsewhere.update(node.foreign_connections())
+
+
 def _time_left_s(run: RunInProgress) -> float:
     return run.deadline_s - time.monotonic()
 
@@ -120,6 +129,7 @@ def _planned(plan: PhasePlan) -> int:
 
 
 def _note(run: RunInProgress, number: int, plan: PhasePlan, course: _Course, start: StartRecord | None = None) -> None:
+    _look_elsewhere(run)
     began_ns = course.produced.began_ns
     run.known.records.append(
         PhaseRecord(

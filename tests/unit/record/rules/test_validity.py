@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.record.flags import (
+    FOREIGN_CONNECTION,
     NEVER_SENT,
     NOTHING_EXECUTED,
     OFFERED_RATE_MISSED,
@@ -98,6 +99,13 @@ def test_a_rate_missed_by_over_two_percent_invalidates(achieved_per_s: float, mi
         rows += [(*send[:11], sent_ns, sent_ns + 10), begin, end]
     data = good_run(data={"paced": phase_data(3, "paced", Paced(100, 2.0), rows, count)})
     assert (OFFERED_RATE_MISSED.code in codes(data)) is missed
+
+
+def test_a_connection_to_anything_but_the_lab_invalidates_and_is_named() -> None:
+    strayed = replace(good_run(), elsewhere=("192.0.2.1:6379", "192.0.2.2:80"))
+    assert codes(strayed) == [FOREIGN_CONNECTION.code]
+    assert "192.0.2.1:6379, 192.0.2.2:80" in text_of(strayed, FOREIGN_CONNECTION.code)
+    assert not is_valid(run_flags(strayed))
 
 
 def test_a_worker_that_died_or_lives_by_another_clock_invalidates() -> None:
