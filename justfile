@@ -101,12 +101,14 @@ worker-celery POOL="prefork" *OPTIONS: _environments
 
 # Measure every scenario in containers (needs Docker)
 [group('benchmarks')]
-benchmark-all *OPTIONS: _environments _dotenv
+benchmark-all *OPTIONS: _environments
+    @{{ setup }}/for_lab.sh benchmark-all "$@"
     @{{ lab }} run --lab compose --scenario all "$@"
 
 # Measure one scenario, by number or name, in containers (needs Docker)
 [group('benchmarks')]
-benchmark N *OPTIONS: _environments _dotenv
+benchmark N *OPTIONS: _environments
+    @{{ setup }}/for_lab.sh benchmark "$@"
     @{{ lab }} run --lab compose --scenario "$@"
 
 # Measure every scenario in short, as processes of this machine (no Docker)

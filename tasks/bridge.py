@@ -35,6 +35,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeGuard, cast
 
+from tasks.causes import cause, named_cause
 from tasks.contract import (
     OPTIONAL_PATH_VARIABLE,
     AsyncProducer,
@@ -85,7 +86,7 @@ class Bridge:
         try:
             return operation(order)
         except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}"}
+            return {"error": f"{named_cause(error)}"}
 
     def describe(self, _: dict[str, Any]) -> dict[str, Any]:
         """What the framework is, as reported by what is installed here."""
@@ -211,14 +212,14 @@ def _answer_line(bridge: Bridge, line: str) -> str:
     try:
         order = json.loads(line)
     except ValueError as error:
-        return json.dumps({"error": f"an order must be one line of JSON, not {line.strip()[:200]!r}: {error}"})
+        return json.dumps({"error": f"an order must be one line of JSON, not {line.strip()[:200]!r}: {cause(error)}"})
     if not isinstance(order, dict):
         return json.dumps({"error": f"an order must be a JSON object with an op, not {line.strip()[:200]!r}"})
     answer = bridge.answer(order)
     try:
         return json.dumps(answer)
     except (TypeError, ValueError) as error:
-        return json.dumps({"error": f"the answer to {order.get('op')!r} is not plain data: {error}"})
+        return json.dumps({"error": f"the answer to {order.get('op')!r} is not plain data: {cause(error)}"})
 
 
 def serve(framework: Framework, orders: TextIO, answers: TextIO) -> None:
@@ -241,7 +242,7 @@ def main() -> None:
     try:
         framework = load_framework(sys.argv[1])
     except ConfigurationError as error:
-        sys.exit(str(error))
+        sys.exit(cause(error))
     serve(framework, sys.stdin, answers)
 
 

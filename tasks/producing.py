@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tasks import pacing
+from tasks.causes import named_cause
 from tasks.contract import AsyncChainProducer, AsyncProducer, ChainProducer, Producer
 from tasks.loads import Chain, Load, Mix, Prefilled, TaskClass, Tasks, classes_of, queue_name, schedule_ns
 from tasks.workloads import WORKLOADS, TaskCall, recorder
@@ -111,7 +112,7 @@ class _Tally:
         if error is None:
             self.acknowledged += 1
         else:
-            self.errors[f"{type(error).__name__}: {error}"[:300]] += 1
+            self.errors[f"{named_cause(error)}"[:300]] += 1
 
     def note_chain(self, calls: Sequence[TaskCall], before_ns: int, after_ns: int, error: BaseException | None) -> None:
         for call, stage in zip(calls, self._classes, strict=True):

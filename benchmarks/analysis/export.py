@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import StoredRun
+from tasks.causes import cause
 
 FOLDER = "export"
 BATCH_ROWS = 1 << 18
@@ -118,7 +119,7 @@ def _schema(files: Sequence[Path]) -> pa.Schema:
     try:
         return pa.unify_schemas([_IDENTITY, *schemas], promote_options="permissive")
     except pa.ArrowException as error:
-        raise ResultSetError(f"the raw data of the runs does not fit together: {error}") from error
+        raise ResultSetError(f"the raw data of the runs does not fit together: {cause(error)}") from error
 
 
 def _raw_batches(files: Sequence[tuple[StoredRun, Path]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -128,14 +129,14 @@ def _raw_batches(files: Sequence[tuple[StoredRun, Path]], schema: pa.Schema) -> 
                 for batch in parquet.iter_batches(BATCH_ROWS):
                     yield _identified(run, batch, schema)
             except (pa.ArrowException, OSError) as error:
-                raise ResultSetError(f"{file} cannot be read: {error}") from error
+                raise ResultSetError(f"{file} cannot be read: {cause(error)}") from error
 
 
 def _opened(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file)
     except (pa.ArrowException, OSError) as error:
-        raise ResultSetError(f"{file} cannot be read: {error}") from error
+        raise ResultSetError(f"{file} cannot be read: {cause(error)}") from error
 
 
 def _identified(run: StoredRun, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

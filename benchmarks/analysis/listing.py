@@ -8,6 +8,7 @@ from benchmarks.record.flags import exclusion
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.files import LATEST
 from benchmarks.results.result_set import ResultSet
+from tasks.causes import cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def _listed(path: Path, latest: bool) -> Listed:
     try:
         results = ResultSet.open(path)
     except (ResultSetError, OSError, UnicodeDecodeError) as error:
-        return Listed(path, latest, problem=str(error))
+        return Listed(path, latest, problem=cause(error))
     manifest, runs = results.manifest(), results.stored_runs()
     lab = manifest["settings"].get("lab")
     return Listed(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmarks.analysis.model import ScenarioAnalysis, Target, TargetKind, TargetResult, TargetState, VariantAnalysis
 from benchmarks.statistics import Interval, mean_interval, ratio_interval
 from benchmarks.words import from_to, number
+from tasks.causes import cause
 
 TARGETS = Path(__file__).parent / "targets.toml"
 
@@ -50,7 +51,7 @@ def read_targets(file: Path = TARGETS) -> tuple[Target, ...]:
     except OSError as error:
         raise TargetsError(f"targets {file} cannot be read: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
-        raise TargetsError(f"targets {file} are not TOML: {error}") from error
+        raise TargetsError(f"targets {file} are not TOML: {cause(error)}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -25,6 +25,7 @@ from benchmarks.run.labs.local import LocalLab
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.redis_server import RedisServer
 from benchmarks.scenarios import all_scenarios
+from tasks.causes import cause
 from tasks.contract import Track
 
 NORMALISED: Track = "normalised"
@@ -119,7 +120,7 @@ def entries_of(variants: str, lab: Lab, tracks: Sequence[Track]) -> tuple[Entry,
         control = control_of(_descriptions(lab, entries).values()) if len(tracks) > 1 else None
         return on_tracks(entries, tracks, control)
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise UserError(cause(error)) from None
 
 
 def _descriptions(lab: Lab, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
@@ -171,7 +172,7 @@ def require_sense(plan: SuitePlan, scenarios: list[Scenario]) -> None:
         try:
             scenario.check(plan.sizes_of(scenario))
         except ValueError as error:
-            raise UserError(str(error)) from None
+            raise UserError(cause(error)) from None
 
 
 def manifest_of(plan: SuitePlan, scenarios: list[Scenario], lab: Lab) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from benchmarks.run.frameworks import ask_framework, framework_environment
 from benchmarks.run.labs.compose import Compose
 from benchmarks.run.labs.lab import LabError
 from benchmarks.scenarios import all_scenarios
+from tasks.causes import cause
 from tasks.contract import REDIS_URL_VARIABLE, WorkerRequest, framework_names, without_credentials
 
 hand_app = typer.Typer()
@@ -43,16 +44,16 @@ def _client(url: str) -> Iterator[redis.Redis]:
     try:
         client = redis.Redis.from_url(url, decode_responses=True)
     except ValueError as error:
-        raise LabError(f"{shown!r} is not a Redis URL such as redis://:PASSWORD@127.0.0.1:6379: {error}") from None
+        raise LabError(f"{shown!r} is not a Redis URL such as redis://:PASSWORD@127.0.0.1:6379: {cause(error)}") from None
     try:
         client.ping()
         yield client
     except redis.AuthenticationError as error:
         raise LabError(
-            f"Redis at {shown} wants another password ({error}): name it by --url redis://:PASSWORD@HOST:PORT"
+            f"Redis at {shown} wants another password ({cause(error)}): name it by --url redis://:PASSWORD@HOST:PORT"
         ) from None
     except redis.ConnectionError as error:
-        raise LabError(f"no Redis at {shown} ({error}): bring the lab up with `just docker-up`") from None
+        raise LabError(f"no Redis at {shown} ({cause(error)}): bring the lab up with `just docker-up`") from None
     finally:
         client.close()
 

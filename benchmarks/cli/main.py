@@ -10,7 +10,7 @@ import typer
 
 from benchmarks.analysis.targets import TargetsError
 from benchmarks.cli.analysis import analysis_app
-from benchmarks.cli.console import INTERRUPTED, UserError, complain, errors
+from benchmarks.cli.console import INTERRUPTED, UserError, complain, errors, print_what_can_be_printed
 from benchmarks.cli.docker import docker_app
 from benchmarks.cli.documents import documents_app
 from benchmarks.cli.hand_tools import hand_app, redis_app
@@ -25,6 +25,7 @@ from benchmarks.cli.terminal import heed_caller
 from benchmarks.results.documents import ResultSetError
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.transport import NodeError
+from tasks.causes import cause
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -54,6 +55,7 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Run the command line; what goes wrong is one readable message and an exit code, never a traceback for a user's slip."""
+    print_what_can_be_printed()
     try:
         heed_caller()
         for number in ENDING:
@@ -61,10 +63,10 @@ def main() -> None:
                 signal.signal(number, _stop)
         app(prog_name="benchmarks")
     except (UserError, SettingsError, LabError, NodeError, ResultSetError, TargetsError, OSError) as error:
-        complain(str(error))
+        complain(cause(error))
         sys.exit(1)
     except redis.RedisError as error:
-        complain(f"Redis does not answer: {error}")
+        complain(f"Redis does not answer: {cause(error)}")
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt

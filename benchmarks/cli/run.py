@@ -36,6 +36,7 @@ from benchmarks.run.labs.lab import Lab
 from benchmarks.run.labs.lock import writing_to
 from benchmarks.run.profiling import PROFILER
 from benchmarks.run.suite import Suite
+from tasks.causes import cause
 
 run_app = typer.Typer()
 
@@ -104,7 +105,7 @@ def _resume(path: Path, share: bool, accept_differences: bool) -> None:
             made_with = ResultSet.open(path).manifest()["settings"]
             plan = SuitePlan.from_json(made_with)
         except (KeyError, TypeError) as error:
-            raise UserError(f"{path} holds no plan that this version can resume ({error})") from None
+            raise UserError(f"{path} holds no plan that this version can resume ({cause(error)})") from None
         if PROFILER in made_with:
             raise UserError(f"{path} holds profiles, which are not gone on with: make them anew with `just profile`")
         with writing_to(path), _lab_beside_others(LabName(plan.lab)) as running:
@@ -138,7 +139,7 @@ def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: Resu
         try:
             results.finish("interrupted")
         except ResultsDiskError as error:
-            errors.print(Text(f"Its state could not be written, and says running: {error}"), soft_wrap=True)
+            errors.print(Text(f"Its state could not be written, and says running: {cause(error)}"), soft_wrap=True)
         go_on = lab_command("benchmark-resume", results.path)
         kept = f"Not complete: {len(results.completed())} runs are kept. Go on with: {go_on}"
         errors.print(Text(kept), soft_wrap=True)

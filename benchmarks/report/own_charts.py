@@ -12,6 +12,7 @@ from benchmarks.report.style import Style
 from benchmarks.results.chart_data import ChartData
 from benchmarks.results.stored_run import StoredRun
 from benchmarks.run.contract import Scenario
+from tasks.causes import named_cause
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST = 300
@@ -112,5 +113,5 @@ def _objection(
 
 
 def _in_words(error: Exception) -> str:
-    words = f"{type(error).__name__}: {error}"
+    words = f"{named_cause(error)}"
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]} …"

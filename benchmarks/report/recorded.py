@@ -22,6 +22,7 @@ from benchmarks.record.resources import BYTES_PER_MB
 from benchmarks.record.task_table import MISSING
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.stored_run import StoredRun
+from tasks.causes import cause
 from tasks.events import Outcome
 from tasks.loads import NS_PER_S
 
@@ -272,7 +273,7 @@ def _batches(file: Path) -> Iterator[dict[str, npt.NDArray[Any]]]:
             for batch in parquet.iter_batches(BATCH_ROWS, columns=list(_COLUMNS)):
                 yield {name: batch.column(name).to_numpy(zero_copy_only=False) for name in _COLUMNS}
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise ResultSetError(f"{file} cannot be read: {error}") from error
+        raise ResultSetError(f"{file} cannot be read: {cause(error)}") from error
 
 
 def _columns(file: Path, columns: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
@@ -280,4 +281,4 @@ def _columns(file: Path, columns: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         table = pq.read_table(file, columns=list(columns))
         return {name: table.column(name).to_numpy() for name in columns}
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise ResultSetError(f"{file} cannot be read: {error}") from error
+        raise ResultSetError(f"{file} cannot be read: {cause(error)}") from error

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import jsonschema
 import numpy as np
 
+from tasks.causes import cause
+
 FORMAT_VERSION = 1
 _SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -40,7 +42,7 @@ def to_json(document: Any) -> str:
     try:
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
     except (TypeError, ValueError) as error:
-        raise ResultSetError(f"cannot be stored as JSON: {error}") from error
+        raise ResultSetError(f"cannot be stored as JSON: {cause(error)}") from error
 
 
 def _plain(value: Any) -> Any:
@@ -62,7 +64,7 @@ def read_json(file: Path, schema: Literal["manifest", "run"]) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ResultSetError(f"{file} is missing: the result set is not whole") from error
     except ValueError as error:
-        raise ResultSetError(f"{file} is damaged: {error}") from error
+        raise ResultSetError(f"{file} is damaged: {cause(error)}") from error
     validate(document, schema, str(file))
     return document
 

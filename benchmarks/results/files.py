@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmarks.checkout import lab_command
 from benchmarks.results.documents import ResultsDiskError, ResultSetError
+from tasks.causes import cause
 
 LATEST = "latest"
 """The link to the newest result set of a folder."""
@@ -21,7 +22,7 @@ def read_parquet(file: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(file)
     except (OSError, ValueError) as error:
-        raise ResultSetError(f"{file} cannot be read: {error}") from error
+        raise ResultSetError(f"{file} cannot be read: {cause(error)}") from error
 
 
 def write_text(file: Path, text: str) -> None:
@@ -43,8 +44,8 @@ def taken_by_disk(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ResultsDiskError(
-            f"{folder} cannot be written to: {error}. What it holds is whole: make room, or see what else is wrong with its "
-            f"disk, then go on with: {lab_command('benchmark-resume', folder)}"
+            f"{folder} cannot be written to: {cause(error)}. What it holds is whole: make room, or see what else is wrong "
+            f"with its disk, then go on with: {lab_command('benchmark-resume', folder)}"
         ) from error
 
 

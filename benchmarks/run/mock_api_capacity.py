@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from benchmarks.run.labs.lab import Lab, LabError
+from tasks.causes import cause
 
 CONNECTIONS = 500
 LATENCY_MS = 100
@@ -96,7 +97,7 @@ async def _load(url: str) -> tuple[Spent, Spent]:
             await asyncio.sleep(MEASURED_S)
             return before, await _spent(client)
         except (OSError, httpx.HTTPError) as error:
-            raise LabError(f"the mock API at {url} cannot be measured: {error}") from error
+            raise LabError(f"the mock API at {url} cannot be measured: {cause(error)}") from error
         finally:
             for connection in connections:
                 connection.close()

@@ -6,6 +6,11 @@ from typing import Any
 import redis
 
 from benchmarks.record.run_data import RedisReading
+from benchmarks.run.labs.lab import LabError
+
+OLDEST = (6, 2)
+"""The oldest version that the lab is sound on."""
+SETTINGS = ("save", "appendonly", "maxmemory", "maxmemory-policy", "io-threads")
 
 
 class RedisServer:
@@ -32,9 +37,17 @@ class RedisServer:
         )
 
     def facts(self) -> dict[str, Any]:
-        """What the running server says of itself and of the settings that matter here."""
+        """What the running server says of itself and of the settings that matter here. Raises LabError where it is older
+        than :data:`OLDEST`."""
         info: dict[str, Any] = self._client.info("server")
-        settings = self._client.config_get("save", "appendonly", "maxmemory", "maxmemory-policy", "io-threads")
+        version = tuple(int(part) for part in info["redis_version"].split(".")[:2])
+        if version < OLDEST:
+            raise LabError(
+                f"Redis {info['redis_version']} is too old: the control needs BLMOVE, and the books the memory of each client, "
+                f"which there are since {'.'.join(map(str, OLDEST))}. Install a newer redis-server, or use the lab of containers."
+            )
+        # One at a time: only Redis 7 answers for several.
+        settings = {name: value for asked in SETTINGS for name, value in self._client.config_get(asked).items()}
         return {"version": info["redis_version"], "mode": info["redis_mode"], "settings": settings}
 
     def close(self) -> None:

@@ -34,6 +34,7 @@ from benchmarks.run.nodes.transport import NodeError
 from benchmarks.run.one_run.runner import Runner
 from benchmarks.run.one_run.spec import RecordedRun, RunSpec, in_words
 from benchmarks.run.watching import NO_BOARD, Board, Display, Together
+from tasks.causes import cause
 from tasks.contract import Variant
 
 
@@ -199,7 +200,7 @@ class Suite:
         except ResultsDiskError:
             raise
         except ResultSetError as error:
-            result = _not_reckoned(replace(result, measures={}, spoiled={}), str(error), standing)
+            result = _not_reckoned(replace(result, measures={}, spoiled={}), cause(error), standing)
             self._results.store_run(result, *raw, record, recorded.readings)
         return result
 

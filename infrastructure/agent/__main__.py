@@ -17,6 +17,7 @@ from infrastructure.agent.http import create_app
 from infrastructure.agent.node import Node
 from infrastructure.agent.processes import become_subreaper
 from infrastructure.agent.settings import AgentSettings, SettingsError, settings_from
+from tasks.causes import cause
 
 _BAD_SETTINGS = 2
 _SILENT_CLIENT_LIMIT_MS = 10_000
@@ -87,13 +88,13 @@ def main() -> int:
     try:
         settings = settings_from(os.environ)
     except SettingsError as error:
-        print(f"lab agent: {error}", file=sys.stderr)
+        print(f"lab agent: {cause(error)}", file=sys.stderr)
         return _BAD_SETTINGS
     try:
         become_subreaper()
         listener = listen(settings.host, settings.port)
     except OSError as error:
-        print(f"lab agent: cannot listen on {settings.host}:{settings.port}: {error}", file=sys.stderr)
+        print(f"lab agent: cannot listen on {settings.host}:{settings.port}: {cause(error)}", file=sys.stderr)
         return 1
     uvloop.run(serve(settings, listener))
     return 0

@@ -12,6 +12,7 @@ from typing import Any
 from infrastructure.agent.errors import BridgeError
 from infrastructure.agent.logs import log_tail
 from infrastructure.agent.processes import exit_text
+from tasks.causes import cause
 
 ORDER_LIMIT_S = 60.0
 """How long any order but a load may take; a framework's import is part of the first one."""
@@ -113,7 +114,9 @@ class BridgeClient:
                         start_new_session=True,
                     )
                 except OSError as error:
-                    raise BridgeError(f"the framework's bridge cannot be started ({' '.join(self._command)}): {error}") from error
+                    raise BridgeError(
+                        f"the framework's bridge cannot be started ({' '.join(self._command)}): {cause(error)}"
+                    ) from error
         return self._process
 
 

@@ -32,6 +32,7 @@ from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState
 from infrastructure.agent.web import WebApplication
 from infrastructure.environment import made_for_framework, shown
 from infrastructure.readings import StartTimes, TreeSample
+from tasks.causes import cause
 from tasks.contract import MOCK_API_URL_VARIABLE, OPTIONAL_PATH_VARIABLE, Depth, WorkerCommand, without_credentials
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -136,7 +137,7 @@ class Node:
         try:
             return await asyncio.shield(self._starting)
         except SupervisionError as error:
-            raise SupervisionError(f"{error}; its log ends:\n{self.worker.log_tail()}") from error
+            raise SupervisionError(f"{cause(error)}; its log ends:\n{self.worker.log_tail()}") from error
 
     def worker_connections(self) -> list[str]:
         """This side's addresses of the worker's connections to Redis, as Redis's CLIENT LIST names them."""
@@ -147,7 +148,7 @@ class Node:
         return await asyncio.to_thread(self._foreign_connections)
 
     def _foreign_connections(self) -> list[str]:
-        servers = {address for url in self._servers for address in addresses_of(url)}
+        servers = {address for url in self._servers for address in addresses_of(url)} | self.web.addresses
         return foreign_connections((process.pid for process in descendants(None)), servers)
 
     async def take_sample(self, *, required: bool = True) -> TreeSample:

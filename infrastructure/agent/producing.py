@@ -8,6 +8,7 @@ from typing import Any
 
 from infrastructure.agent.bridge import BridgeClient
 from infrastructure.agent.errors import BridgeError, NodeConflictError
+from tasks.causes import cause
 from tasks.loads import Load, Paced, Ramp, load_from
 
 
@@ -87,6 +88,6 @@ class ProducerDesk:
         try:
             result = await self._bridge.order("produce", limit_s=None, order=order)
         except BridgeError as error:
-            self._report = ProducerReport(ProducerState.FAILED, error="cancelled" if self._cancelled else str(error))
+            self._report = ProducerReport(ProducerState.FAILED, error="cancelled" if self._cancelled else cause(error))
         else:
             self._report = ProducerReport(ProducerState.DONE, result=result)

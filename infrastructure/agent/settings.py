@@ -34,6 +34,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from infrastructure.agent.requests import WorkerStart
+from tasks.causes import cause
 from tasks.contract import without_credentials
 
 _SECRETS = ("LAB_TOKEN",)
@@ -60,7 +61,7 @@ def _json(text: Any) -> Any:
     try:
         return json.loads(text) if isinstance(text, str) else text
     except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON: {error}") from error
+        raise ValueError(f"is not JSON: {cause(error)}") from error
 
 
 class AgentSettings(BaseModel):
@@ -110,7 +111,7 @@ def settings_from(environment: Mapping[str, str]) -> AgentSettings:
         try:
             values["LAB_TOKEN"] = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"LAB_TOKEN_FILE={str(path)!r} cannot be read: {error}") from error
+            raise SettingsError(f"LAB_TOKEN_FILE={str(path)!r} cannot be read: {cause(error)}") from error
     try:
         return AgentSettings.model_validate(values)
     except ValidationError as error:

@@ -14,6 +14,7 @@ import psutil
 from infrastructure.agent.errors import NodeConflictError, SupervisionError
 from infrastructure.agent.logs import log_tail
 from infrastructure.agent.processes import descendants, exit_text, is_resource_tracker, reap_orphans, send
+from tasks.causes import cause
 from tasks.contract import WorkerCommand
 
 _KILL_LIMIT_S = 10.0
@@ -146,7 +147,7 @@ class Supervisor:
             except OSError as error:
                 self._roots = tuple(roots)
                 await self._kill_tree()
-                raise SupervisionError(f"the worker cannot be started: {error}") from error
+                raise SupervisionError(f"the worker cannot be started: {cause(error)}") from error
             for old in self._roots:
                 old.log.unlink(missing_ok=True)
             self._roots = tuple(roots)

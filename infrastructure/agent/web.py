@@ -41,6 +41,8 @@ class WebApplication:
         self._supervisor = supervisor
         self._sampler = sampler
         self._report: WebReport | None = None
+        self.addresses: set[tuple[str, int]] = set()
+        """Where applications of this node have listened so far: a client may hold its connection to one that has ended."""
 
     @property
     def report(self) -> WebReport | None:
@@ -53,6 +55,7 @@ class WebApplication:
         of its log, where it does not become so, and NodeConflictError where there is one already."""
         with socket.create_server((HOST, 0)) as listener:
             port: int = listener.getsockname()[1]
+            self.addresses.add((HOST, port))
             arguments = ["-m", "tasks.web_app", self._framework, request.variant, "--queue", request.queue]
             arguments += ["--socket", str(listener.fileno()), *(["--bare"] if request.bare else [])]
             command = WorkerCommand((str(self._python), *arguments))

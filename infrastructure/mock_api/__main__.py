@@ -7,6 +7,7 @@ import uvicorn
 
 from infrastructure.mock_api.app import MockApi
 from infrastructure.mock_api.settings import settings_from
+from tasks.causes import cause
 
 # Longer than a pooled connection of a client may lie idle between two phases: a connection that the server closes just as it
 # is used again would look like an error of the framework under test.
@@ -18,7 +19,7 @@ def main() -> None:
     try:
         settings = settings_from(os.environ)
     except ValueError as error:
-        sys.exit(f"mock API: {error}")
+        sys.exit(f"mock API: {cause(error)}")
     uvicorn.run(
         MockApi(settings),
         host=settings.host,

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from infrastructure.mock_api.behaviour import Behaviour, is_failing, latency_ms, parse_behaviour
 from infrastructure.mock_api.request_log import RequestLog
 from infrastructure.mock_api.settings import Settings
+from tasks.causes import cause
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -138,7 +139,7 @@ class MockApi:
         try:
             await route(scope["query_string"], send)
         except ValueError as error:
-            await _send_json(send, {"error": str(error)}, status=400)
+            await _send_json(send, {"error": cause(error)}, status=400)
 
     async def _delay(self, query: bytes, send: Send) -> None:
         arrived_ns = monotonic_ns()

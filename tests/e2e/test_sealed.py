@@ -38,3 +38,11 @@ def test_a_shell_full_of_hostile_variables_changes_nothing_and_somebodys_redis_i
         environment = run["record"]["worker"]["environment"]
         assert {n for n in environment if not n.startswith("LAB_")} - DATABASES - GIVEN == set()
         assert "LAB_TOKEN" not in environment
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "de_DE.ISO-8859-1"}, {"LC_ALL": "POSIX"}]
+)
+def test_a_locale_that_lacks_characters_ends_nothing(lab_cli: LabCli, locale: dict[str, str]) -> None:
+    ended = lab_cli.run("info", **locale)
+    assert (ended.code, ended.errors) == (0, "")

@@ -151,3 +151,27 @@ def test_of_pips_own_files_only_where_packages_come_from_counts(machine: Machine
         "PIP_INDEX_URL=https://mirror/simple",
         "PIP_TRUSTED_HOST=mirror other",
     ]
+
+
+@pytest.mark.parametrize("there", [None, "exit 1"])
+def test_without_docker_a_benchmark_in_containers_says_the_command_that_works_and_makes_no_settings(
+    machine: Machine, there: str | None
+) -> None:
+    shutil.copy(CHECKOUT / ".env.example", machine.checkout)
+    if there is not None:
+        machine.program("docker", there)
+    done = machine.run("infrastructure/setup/for_lab.sh", "benchmark", "1", "--label", "two words")
+    assert done.returncode == 1
+    assert "./lab benchmark 1 --label two\\ words --lab local" in done.stderr
+    assert not (machine.checkout / ".env").exists()
+
+
+def test_with_docker_it_has_settings_and_for_local_processes_it_needs_only_a_redis(machine: Machine) -> None:
+    shutil.copy(CHECKOUT / ".env.example", machine.checkout)
+    machine.program("redis-server", "echo Redis server v=8.0")
+    assert machine.run("infrastructure/setup/for_lab.sh", "benchmark", "1", "--lab", "local").returncode == 0
+    assert not (machine.checkout / ".env").exists()
+    machine.program("docker", "exit 0")
+    machine.program("od", "echo 00")
+    assert machine.run("infrastructure/setup/for_lab.sh", "benchmark", "1").returncode == 0
+    assert (machine.checkout / ".env").exists()

@@ -11,6 +11,7 @@ import pandas as pd
 from benchmarks.record.mock_api_books import MOCK_API_READING
 from benchmarks.run.contract import Places
 from benchmarks.run.nodes.transport import NodeError
+from tasks.causes import cause
 
 COLUMNS = {"id": "str", "arrived_ns": "int64", "status": "int64", "latency_ms": "float64"}
 _LIMIT_S = 60.0
@@ -60,4 +61,4 @@ def _ask(client: httpx.Client, method: str, path: str) -> Any:
     try:
         return client.request(method, path).raise_for_status().json()
     except httpx.HTTPError as error:
-        raise NodeError("mock-api", f"{method} {path}", f"{error}; see its log, and bring the lab up again") from error
+        raise NodeError("mock-api", f"{method} {path}", f"{cause(error)}; see its log, and bring the lab up again") from error

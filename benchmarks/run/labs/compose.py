@@ -26,6 +26,7 @@ from benchmarks.run.labs.compose_services import (
     services_from,
 )
 from benchmarks.run.labs.lab import LabError
+from tasks.causes import cause
 
 WITHOUT_VARIABLE = "LAB_WITHOUT"
 WAIT_TIMEOUT_S = 120
@@ -95,7 +96,7 @@ class Compose:
             tails = self._tails_of_unhealthy(names) if isinstance(error, LabError) else ""
             self._remove(set(names) - before, keep_network=bool(before))
             if tails:
-                raise LabError(f"{error}\n{tails}") from None
+                raise LabError(f"{cause(error)}\n{tails}") from None
             raise
         return names
 

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import httpx
 
+from tasks.causes import cause
+
 CONNECT_LIMIT_S = 5.0
 ANSWER_LIMIT_S = 30.0
 FRAMEWORK_LIMIT_S = 90.0
@@ -133,14 +135,14 @@ class Transport:
         try:
             yield
         except httpx.ConnectError as error:
-            detail = f"cannot connect to {self.url} ({error}); is its agent running, and is the URL right?"
+            detail = f"cannot connect to {self.url} ({cause(error)}); is its agent running, and is the URL right?"
             raise NodeError(self.name, what, detail) from error
         except httpx.TimeoutException as error:
             raise NodeError(
                 self.name, what, f"{self.url} did not answer in time ({type(error).__name__}); see its log"
             ) from error
         except httpx.TransportError as error:
-            detail = f"the connection to {self.url} broke off ({error}); its agent may have ended, see its log"
+            detail = f"the connection to {self.url} broke off ({cause(error)}); its agent may have ended, see its log"
             raise NodeError(self.name, what, detail) from error
 
     def _check(self, response: httpx.Response, what: str) -> None:

@@ -10,6 +10,7 @@ from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.transport import NodeError
 from benchmarks.run.one_run.spec import LabFault
 from benchmarks.run.redis_server import RedisServer
+from tasks.causes import cause
 
 ANSWER_LIMIT_S = 5.0
 _GO_ON = "; see its log, put it right, and resume the result set"
@@ -22,7 +23,7 @@ def fault_of(lab: Lab, nodes: Mapping[str, str]) -> LabFault | None:
     try:
         server.read()
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        return LabFault(f"the lab's Redis at {lab.redis_url.rpartition('@')[2]} is gone ({error}){_GO_ON}", for_all=True)
+        return LabFault(f"the lab's Redis at {lab.redis_url.rpartition('@')[2]} is gone ({cause(error)}){_GO_ON}", for_all=True)
     finally:
         server.close()
     for name, url in nodes.items():
@@ -30,9 +31,9 @@ def fault_of(lab: Lab, nodes: Mapping[str, str]) -> LabFault | None:
             with NodeClient(url, lab.token, name) as node:
                 node.health()
         except NodeError as error:
-            return LabFault(f"{error}{_GO_ON}", for_all=False)
+            return LabFault(f"{cause(error)}{_GO_ON}", for_all=False)
     try:
         httpx.get(f"{lab.mock_api_url}/health", timeout=ANSWER_LIMIT_S, trust_env=False)
     except httpx.HTTPError as error:
-        return LabFault(f"the lab's mock API at {lab.mock_api_url} is gone ({error}){_GO_ON}", for_all=False)
+        return LabFault(f"the lab's mock API at {lab.mock_api_url} is gone ({cause(error)}){_GO_ON}", for_all=False)
     return None

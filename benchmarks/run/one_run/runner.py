@@ -17,6 +17,7 @@ from benchmarks.run.one_run.life_cycle import make
 from benchmarks.run.one_run.spec import RecordedRun, RunSpec
 from benchmarks.run.redis_server import RedisServer
 from benchmarks.run.watching import Observer
+from tasks.causes import cause
 from tasks.contract import Variant
 
 
@@ -53,7 +54,7 @@ class Runner:
         try:
             recorded = self._make(spec)
         except NodeError as error:
-            recorded = RecordedRun.never_begun(spec, str(error))
+            recorded = RecordedRun.never_begun(spec, cause(error))
         if recorded.failure is None:
             return recorded
         nodes = {

@@ -14,6 +14,7 @@ from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Scenario
 from benchmarks.run.nodes.transport import NodeError
 from infrastructure.readings import TreeSample
+from tasks.causes import named_cause
 from tasks.contract import Track
 
 
@@ -29,7 +30,7 @@ def in_words(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = next((frame for frame in reversed(frames) if Path(frame.filename).is_relative_to(CHECKOUT / "benchmarks")), None)
     place = "" if own is None else f" (in {own.name}, {Path(own.filename).relative_to(CHECKOUT)}, line {own.lineno})"
-    return f"{type(error).__name__}: {error}{place}"
+    return f"{named_cause(error)}{place}"
 
 
 @dataclass(frozen=True, slots=True)

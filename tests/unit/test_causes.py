@@ -1,0 +1,54 @@
+"""No error ends in an empty cause."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.causes import cause, named_cause
+from tests.support import CHECKOUT
+
+ROOMS = ("benchmarks", "infrastructure", "tasks")
+
+
+def formatted_bare(tree: ast.AST) -> Iterator[int]:
+    """Lines that put an exception into a text as it is: in an f-string, or by str."""
+    for handler in (node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name):
+        for node in ast.walk(handler):
+            value: ast.expr | None = None
+            if isinstance(node, ast.FormattedValue) and node.conversion != ord("r"):
+                value = node.value
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str":
+                value = next(iter(node.args), None)
+            if isinstance(value, ast.Name) and value.id == handler.name:
+                yield value.lineno
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_place_that_formats_an_error_says_its_cause(room: str) -> None:
+    found = [
+        f"{path.relative_to(CHECKOUT)}:{line}"
+        for path in sorted((CHECKOUT / room).rglob("*.py"))
+        if path != Path(CHECKOUT / "tasks" / "causes.py")
+        for line in formatted_bare(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []
+
+
+def test_the_test_would_find_one() -> None:
+    code = "try: pass\nexcept OSError as e:\n print(f'{e}')\n print(str(e))\n print(f'{e!r}')\n print(f'{e.errno}')"
+    assert sorted(formatted_bare(ast.parse(code))) == [3, 4]
+
+
+@pytest.mark.parametrize("error", [OSError(), TimeoutError(), ConnectionError("  "), OSError(24, "Too many")])
+def test_a_cause_is_never_empty(error: BaseException) -> None:
+    assert (str(error).strip() or type(error).__name__) in cause(error)
+    assert named_cause(error).startswith(type(error).__name__)
+    assert not named_cause(error).endswith(": ")
+
+
+def test_an_error_without_words_names_what_it_came_of() -> None:
+    error = RuntimeError()
+    error.__cause__ = OSError(24, "Too many open files")
+    assert cause(error) == "RuntimeError, of [Errno 24] Too many open files"
