@@ -24,6 +24,7 @@ from benchmarks.run.labs.compose_services import (
     REDIS_SERVICE,
 )
 from benchmarks.run.labs.local import free_port
+from infrastructure.environment import NODE_VARIABLES_VARIABLE, OWN_PREFIX
 from tasks.contract import framework_names
 from tests.support import wait_for
 
@@ -65,6 +66,12 @@ def test_an_image_is_built_here_or_pinned_by_tag_and_overridable(service: dict[s
     _, _, tag = found["image"].partition(":")
     assert re.search(r"\d+\.\d+", tag)
     assert "@" not in tag
+
+
+def test_a_variable_of_a_framework_reaches_its_processes(node: dict[str, Any]) -> None:
+    environment = node["environment"]
+    of_framework = {name for name in environment if not name.startswith(OWN_PREFIX)}
+    assert set(environment.get(NODE_VARIABLES_VARIABLE, "").split()) == of_framework
 
 
 def test_an_image_that_services_share_is_built_by_one_of_them() -> None:
