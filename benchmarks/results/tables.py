@@ -9,7 +9,7 @@ import pandas as pd
 from benchmarks.record.enough import group_flags
 from benchmarks.record.run_data import RunResult
 from benchmarks.record.shared import SHARED_COLUMNS
-from benchmarks.record.totals import MACHINE_SPEED
+from benchmarks.record.totals import MACHINE_SPEED, TOTAL_COLUMNS
 from benchmarks.results.documents import FORMAT_VERSION
 from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe_each
 
@@ -76,7 +76,7 @@ def _values(rows: _Rows, measures: Sequence[_Values], name: str) -> list[float]:
 
 
 def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -> str:
-    """The scenario's CSV."""
+    """The scenario's CSV. The totals tell of a run whatever became of it: they stand in its row though they enter no statistic."""
     data = [
         {
             "framework": row.framework,
@@ -88,6 +88,7 @@ def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -
             **dict(zip(WORKER_COLUMNS, (row.track, row.processes, row.concurrency), strict=True)),
             "epoch": row.epoch,
             **values,
+            **{name: row.spoiled[name] for name in TOTAL_COLUMNS if name in row.spoiled and values.get(name) is None},
         }
         for row, values in zip(rows, measures, strict=True)
     ]

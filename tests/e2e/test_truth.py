@@ -231,9 +231,11 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def bare(deadly: Ended) -> Stored:
-    """The control's run."""
+    """The control's run, with its figures as they were taken, also where the machine has made a phase invalid."""
     [run] = [run for run in ResultSet.open(deadly.results.path).stored_runs() if run.result.variant == control()]
-    return Stored(deadly.documents()[control()], deadly.row(control()), run.tasks(), run.samples())
+    document = deadly.documents()[control()]
+    taken = {name: "" if value is None else str(value) for name, value in document["spoiled"].items()}
+    return Stored(document, {**deadly.row(control()), **taken}, run.tasks(), run.samples())
 
 
 def test_the_books_balance(bare: Stored) -> None:

@@ -28,7 +28,7 @@ def process_flags(data: RunData) -> Iterator[Flag]:
     """Fewer processes at work than promised, which takes all phases of that worker with it, or more than it can have. Only a
     backlog reaches every process, hence only loads that make one tell of too few."""
     for phase in measured_phases(data):
-        most, working = phase.record.worker.working_processes, phase.tasks.working_processes()
+        most, working = phase.record.worker.processes, phase.tasks.working_processes()
         if working > most and not phase.record.stopped_midway and not goes_through_web(phase.record.tasks):
             yield TOO_MANY_PROCESSES.flag(phase=phase.record.name, working=working, most=most)
     backlogs: dict[int, list[PhaseData]] = {}

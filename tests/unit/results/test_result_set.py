@@ -299,6 +299,19 @@ def test_every_run_has_a_row_with_its_figures_and_flags(results: ResultSet) -> N
     assert (second["run"], second["valid"], second["flags"]) == ("2", "False", "task-lost;swapping")
 
 
+def test_the_totals_of_an_invalid_run_stand_in_its_row_and_in_no_statistic(results: ResultSet) -> None:
+    taken = {"lost": 3, "load_1min": 1.5, "drain_per_s": 900.0}
+    good = row(1)
+    lost = TASK_LOST.flag(phase="capacity", count=3, acknowledged=9, ids="1")
+    measures = {**good.measures, **dict.fromkeys(taken)}
+    store(results, good)
+    store(results, replace(row(2), valid=False, flags=(lost,), measures=measures, spoiled=taken))
+    invalid = table_of(results)[1]
+    assert (invalid["lost"], invalid["load_1min"], invalid["drain_per_s"]) == ("3", "1.5", "")
+    described = stats_of(results)["variants"]["fast"]["measures"]
+    assert {described[name]["n"] for name in taken} == {1}
+
+
 def test_invalid_runs_are_listed_and_in_no_statistic(results: ResultSet) -> None:
     flag = NOTHING_EXECUTED.flag(phase="paced", attempted=3)
     for number in (1, 2, 3, 4):

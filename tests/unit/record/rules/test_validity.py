@@ -156,6 +156,10 @@ def test_more_processes_at_work_than_the_worker_has_are_impossible() -> None:
     assert [(flag.code, flag.phase) for flag in flags] == [(TOO_MANY_PROCESSES.code, "paced")]
 
 
+def test_as_many_processes_as_the_worker_has_may_work_though_fewer_must() -> None:
+    assert codes(good_run(processes=2, working_processes=1)) == []
+
+
 def test_a_pool_that_replaces_its_processes_has_no_more_of_them() -> None:
     rows = [row for i in range(30) for row in executed(i, i // 2 * 10 * MS, phase=3, process=100 + i)]
     assert codes(good_run(data={"paced": phase_data(3, "paced", Paced(100, 0.3), rows, 30)})) == []
