@@ -76,7 +76,7 @@ def _values(rows: _Rows, measures: Sequence[_Values], name: str) -> list[float]:
 
 
 def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -> str:
-    """The scenario's CSV. The totals tell of a run whatever became of it: they stand in its row though they enter no statistic."""
+    """The scenario's CSV. The totals tell of a run whatever became of it: they stand in its row, though in no statistic."""
     data = [
         {
             "framework": row.framework,

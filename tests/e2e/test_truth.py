@@ -34,7 +34,7 @@ from tasks.producing import ProduceOrder
 from tests.e2e import contrived_tasks
 from tests.e2e.cli_support import SCENARIO, SMALL, Ended, LabCli, sizes
 from tests.e2e.contrived_tasks import MISSING_MODULE, doubles, loses
-from tests.e2e.scenario_support import OF_THE_MACHINE
+from tests.e2e.scenario_support import OF_THE_MACHINE, whole
 
 pytestmark = pytest.mark.e2e
 
@@ -162,7 +162,7 @@ def deadly(lab_cli: LabCli) -> Ended:
 def test_a_worker_that_dies_costs_its_own_run_with_its_reason(deadly: Ended) -> None:
     document = deadly.documents()["contrived-dying"]
     assert re.search(
-        r"the worker died while draining capacity: worker process \d+ \(\d of \d\) exited with code 7", document["failure"]
+        r"the worker died while draining (capacity|bulk): worker process \d+ \(\d of \d\) exited with code 7", document["failure"]
     )
     assert "out of cheese" in document["failure"], "the end of its log is there"
     assert codes(document) == {"worker-died"}
@@ -329,10 +329,11 @@ def stubborn(lab_cli: LabCli) -> Ended:
 
 def test_a_worker_that_hangs_costs_its_own_runs_time(stubborn: Ended) -> None:
     document = stubborn.documents()["contrived-hanging"]
-    assert document["failure"].startswith(f"the run's time of {SHORT_S} s was over while draining capacity")
+    hung = re.match(rf"the run's time of {SHORT_S} s was over while draining (capacity|bulk)", document["failure"])
+    assert hung
     assert "waiting for the end of time" in document["failure"], "the end of its log is there"
     assert codes(document) == {"run-failed"}
-    assert accounts(document)["capacity"]["cut_off"] == document["record"]["worker"]["processes"]
+    assert accounts(document)[hung[1]]["cut_off"] == document["record"]["worker"]["processes"]
 
 
 def test_a_worker_that_takes_tasks_and_runs_none_is_never_warm(stubborn: Ended) -> None:
@@ -357,12 +358,12 @@ def test_the_same_variant_twice_shows_no_difference(lab_cli: LabCli) -> None:
     once in a thousand times."""
     short = ("--size", "paced_s=0.2", "--size", "half_s=0.2")
     ended = lab_cli.run("run", *SMALL, *sizes(TASKS, runs=6), *short, "--variants", f"a={control()},b={control()}")
-    rows = pd.DataFrame(ended.rows())
-    assert sorted(rows.variant.value_counts().items()) == [("a", 6), ("b", 6)]
+    rows = [whole(run.result) for run in ended.results.stored_runs()]
+    assert sorted(row.variant for row in rows) == ["a"] * 6 + ["b"] * 6
     p_values = []
     for measure in ("drain_per_s", "enqueue_per_s", "memory_mb"):
-        figures = rows[measure].astype(float)
-        found = compare(figures[rows.variant == "a"].tolist(), figures[rows.variant == "b"].tolist())
+        of = {name: [float(row.measures[measure] or 0) for row in rows if row.variant == name] for name in "ab"}
+        found = compare(of["a"], of["b"])
         assert found.welch_p is not None
         p_values.append(found.welch_p)
     assert min(holm(p_values)) > NEVER_BY_CHANCE, p_values
