@@ -6,10 +6,11 @@ import shlex
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 import redis
 import yaml
@@ -66,6 +67,26 @@ def test_an_image_is_built_here_or_pinned_by_tag_and_overridable(service: dict[s
     _, _, tag = found["image"].partition(":")
     assert re.search(r"\d+\.\d+", tag)
     assert "@" not in tag
+
+
+@pytest.mark.parametrize(("image", "program"), [("mock-api", "infrastructure.mock_api"), ("node", "infrastructure.agent")])
+def test_an_image_holds_every_module_that_its_program_imports(image: str, program: str) -> None:
+    stage = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
+    [own] = [part for part in stage if part.partition("\n")[0].endswith(f" AS {image}")]
+    copied = [source for line in re.findall(r"^COPY (?!--)(.+) \S+$", own, re.MULTILINE) for source in line.split()]
+    graph = grimp.build_graph("infrastructure", "tasks", cache_dir=None)
+    modules = {program, *graph.find_descendants(program)}
+    modules |= {above for module in modules for above in graph.find_upstream_modules(module)}
+    files = {found for module in modules for found in files_of(module)}
+    assert len(files) > 5
+    assert {str(file) for file in files if not any(file.is_relative_to(source) for source in copied)} == set()
+
+
+def files_of(module: str) -> Iterator[Path]:
+    """The file of a module, and those of the packages that it lies in, below the checkout."""
+    path = Path(*module.split("."))
+    yield path / "__init__.py" if (CHECKOUT / path).is_dir() else path.with_suffix(".py")
+    yield from (package / "__init__.py" for package in path.parents if package.parts)
 
 
 def test_a_variable_of_a_framework_reaches_its_processes(node: dict[str, Any]) -> None:
@@ -153,7 +174,7 @@ def test_redis_starts_as_the_file_says_and_lets_in_who_has_the_password(tmp_path
         pytest.skip("redis-server is not on the path")
     shell, option, script = SERVICES[REDIS_SERVICE]["command"]
     repository = shlex.quote(str(CHECKOUT / "infrastructure/redis/redis.conf"))
-    for there, here in (("$$", "$"), ("/usr/local/etc/redis/redis.conf", repository), ("/data", str(tmp_path))):
+    for there, here in (("$$", "$"), ("/usr/local/etc/redis/redis.conf", repository), ("/run/lab", str(tmp_path))):
         script = script.replace(there, here)
     port = free_port()
     command, path = [shell, option, f"{script} --port {port} --bind 127.0.0.1"], {"PATH": os.environ["PATH"]}
