@@ -11,19 +11,23 @@ from typing import Any
 import pytest
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.console import INVALID
+from benchmarks.record.flags import Severity
 from benchmarks.run.nodes.client import NodeClient
 from tests.compose.conftest import Up, eventually
+from tests.e2e.scenario_support import OF_THE_MACHINE
 
 pytestmark = pytest.mark.compose
 
 SMALL = (
-    *("--scenario", "1", "--preset", "quick", "--max-runs", "3"),
+    *("--scenario", "1", "--preset", "quick", "--max-runs", "1"),
     *("--size", "tasks=400", "--size", "paced_s=2", "--size", "half_s=2"),
 )
 
 
-def run_benchmark(output: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def run_benchmark(output: Path, *options: str) -> None:
+    """Make a set to its end; on a busy machine it may hold no valid run."""
+    done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "run", "--lab", "compose", "--output-dir", str(output), *options],
         cwd=CHECKOUT,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
@@ -31,13 +35,13 @@ def run_benchmark(output: Path, *options: str) -> subprocess.CompletedProcess[st
         text=True,
         check=False,
     )
+    assert done.returncode in (0, INVALID), done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def result(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("results")
-    done = run_benchmark(output, *SMALL)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_benchmark(output, *SMALL)
     return output / "latest"
 
 
@@ -60,12 +64,11 @@ def test_every_variant_has_a_run_with_all_tasks_accounted_for(up: Up, result: Pa
             assert account["completed"] == account["attempted"] > 0
 
 
-def test_every_variant_has_a_valid_run(up: Up, result: Path) -> None:
-    """But for the rate: on a busy machine the offered rate may be missed, which the lab says rather than hides."""
-    for variant in up.lab.variants():
-        flags = [row["flags"].split(";") for row in rows(result) if row["variant"] == variant and row["valid"] != "True"]
-        valid = [row for row in rows(result) if row["variant"] == variant and row["valid"] == "True"]
-        assert valid or all("offered-rate-missed" in codes for codes in flags), f"{variant}: {flags}"
+def test_nothing_but_the_machine_makes_a_run_invalid(up: Up, result: Path) -> None:
+    """A busy machine may, which the lab says rather than hides."""
+    for run in runs(result):
+        severe = {flag["code"]: flag["detail"] for flag in run["flags"] if flag["severity"] == Severity.INVALID}
+        assert severe.keys() <= OF_THE_MACHINE, f"{run['variant']}: {severe}"
 
 
 def test_containers_report_their_cgroups(result: Path) -> None:
