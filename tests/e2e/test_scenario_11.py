@@ -94,7 +94,8 @@ def test_requests_are_answered_and_their_tasks_done_where_they_belong(local_lab:
             assert (waited["acknowledged_ns"] > waited["finished_ns"]).all()
             assert measure(row, "wait_p50_ms") > 0
         if variant == THREADED:
-            assert stored_results == len(waited) > WARM_WAITS
+            others = len(tasks_of(run, "dispatch"))
+            assert WARM_WAITS < len(waited) <= stored_results < len(waited) + others, "of what is waited for, warm-up included"
         with NodeClient(local_lab.producer_url(row.framework), local_lab.token) as node:
             assert node.web().state == "stopped"
 
