@@ -25,6 +25,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.cli.console import INVALID
 from benchmarks.monitoring.export import FILE
 from benchmarks.monitoring.prometheus import Prometheus
 from benchmarks.results.result_set import ResultSet
@@ -74,12 +75,13 @@ def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def benchmark(scenario: int, sizes: Mapping[str, float], folder: Path) -> None:
+    """Make one run of each variant; on a busy machine none of them may be valid."""
     done = lab(
         *("run", "--lab", "compose", "--scenario", str(scenario), "--preset", "quick", "--variants", ",".join(VARIANTS)),
         *("--runs", "1", "--max-runs", "1", "--processes", "2", "--output-dir", str(folder)),
         *(text for name, size in sizes.items() for text in ("--size", f"{name}={size}")),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode in (0, INVALID), done.stdout + done.stderr
 
 
 def promtool(*arguments: str, stdin: str = "") -> str:
