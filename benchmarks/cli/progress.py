@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from benchmarks.cli.summary import print_scenario
+from benchmarks.cli.summary import print_planned_runs, print_scenario
 from benchmarks.record.run_data import RunResult
 from benchmarks.run.contract import Scenario
 from benchmarks.run.watching import Display
@@ -71,6 +71,10 @@ class PlainDisplay:
             f"[{self._state.number}/{self._state.total}] {mark} {title}: {outcome} ({elapsed})", markup=False, soft_wrap=True
         )
 
+    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+        """Print the table so far."""
+        print_planned_runs(self._console, scenario, rows, wanting)
+
     def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
         """Print its table."""
         print_scenario(self._console, scenario, rows)
@@ -103,6 +107,10 @@ class LiveDisplay:
         self._live.console.print(Text.assemble(("✓ " if good else "✗ ", style), (title, "bold"), f"  {outcome}"))
         if not good:
             self._state.failures.append(title)
+
+    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+        """Keep the table so far above the display."""
+        print_planned_runs(self._live.console, scenario, rows, wanting)
 
     def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
         """Keep its table above the display."""

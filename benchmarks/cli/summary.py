@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 
 from rich import box
 from rich.console import Console
@@ -26,17 +27,22 @@ STYLES = {Severity.INVALID: "bold red", Severity.EXCLUDED: "dim", Severity.WARNI
 
 def _cell(values: Sequence[float]) -> str:
     """The mean to three digits, with half the width of its interval; of two or three values with their range."""
-    description = describe(values)
-    if description.mean is None:
-        return "-"
-    exponent = int(f"{description.mean:.2e}".partition("e")[2])
-    places = max(0, 2 - exponent) if description.mean else 0
-    mean = f"{description.mean:,.{places}f}"
+    description, mean, places = describe(values), _mean(values), _places(values)
     if description.interval is None:
         return mean
     if description.n < FEWEST_RUNS:
         return f"{mean} {min(values):,.{places}f} to {max(values):,.{places}f}"
     return f"{mean} ±{(description.interval.high - description.interval.low) / 2:,.{places}f}"
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{fmean(values):,.{_places(values)}f}"
+
+
+def _places(values: Sequence[float]) -> int:
+    """Behind the point, so that their mean has three digits."""
+    mean = fmean(values)
+    return max(0, 2 - int(f"{mean:.2e}".partition("e")[2])) if mean else 0
 
 
 def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
@@ -52,6 +58,7 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
         table.add_column(heading, justify="right", min_width=NARROWEST, overflow="fold")
     names = dict.fromkeys(r.variant for r in results)
     begun: set[str] = set()
+    bracketed = False
 
     def worker_of(name: str) -> str:
         known = (r for r in results if r.variant == name and r.processes is not None)
@@ -62,6 +69,12 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
 
     def values(name: str, measure: str) -> list[float]:
         return [float(v) for r in results if r.variant == name and (v := r.value(measure)) is not None]
+
+    def cell(name: str, measure: str) -> str | Text:
+        if found := values(name, measure):
+            return _cell(found)
+        unsound = [float(v) for r in results if r.variant == name and (v := r.spoiled.get(measure)) is not None]
+        return Text(f"({_mean(unsound)})", "dim") if unsound else "-"
 
     def headline(name: str) -> float:
         found = values(name, scenario.headline)
@@ -77,11 +90,14 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
         made = sum(1 for r in results if r.variant == name) - len(excluded)
         count = f"{valid(name)}/{made}" if made else excluded[0].code
         style = None if valid(name) == made else "yellow"
-        cells = (_cell(values(name, measure)) for measure in scenario.summary)
+        cells = [cell(name, measure) for measure in scenario.summary]
+        bracketed |= any(isinstance(shown, Text) for shown in cells)
         table.add_row(f"{name}\n{worker_of(name)}", count, *cells, style=style)
-    if any(1 < valid(name) < FEWEST_RUNS for name in names):
-        table.caption = f"below {FEWEST_RUNS} runs: mean, and range"
-        table.caption_justify = "left"
+    notes = [f"below {FEWEST_RUNS} runs: mean, and range"] if any(1 < valid(name) < FEWEST_RUNS for name in names) else []
+    if bracketed:
+        notes.append("in brackets: of invalid phases alone, and no result")
+    if notes:
+        table.caption, table.caption_justify = "; ".join(notes), "left"
     return table
 
 
@@ -99,6 +115,15 @@ def print_scenario(console: Console, scenario: Scenario, rows: Sequence[RunResul
         console.print(f"... and {len(lines) - FLAGS_SHOWN} more; all are in {scenario.name}_stats.json")
     for code, flag in {flag.code: flag for flag, _ in lines}.items():
         console.print(Text.assemble((f"{code}: ", STYLES[flag.severity]), flag.advice), soft_wrap=not console.is_terminal)
+    console.print()
+
+
+def print_planned_runs(console: Console, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+    """The table of a scenario so far, and what is still to come."""
+    console.print()
+    console.print(summary_table(scenario, rows))
+    text = f"So far: {outcome(rows)}. More runs follow of {', '.join(wanting)}, then the table again."
+    console.print(Text(text, "dim"), soft_wrap=not console.is_terminal)
     console.print()
 
 

@@ -96,10 +96,23 @@ class Suite:
             raise LabError("; ".join(self._faults))
 
     def _all_runs_of(self, runner: Runner, scenario: Scenario) -> None:
-        for repetition in range(1, self._plan.max_runs + 1):
-            for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
-                if self._is_due(scenario, entry, repetition):
-                    self._run(runner, scenario, entry, repetition)
+        """The planned runs, then those beyond: what the planned ones gave is shown before time is spent on more."""
+        planned = range(1, self._plan.runs + 1)
+        made = [self._round(runner, scenario, repetition) for repetition in planned]
+        wanting = [entry.name for entry in self._plan.entries if self._wants_another(scenario, entry)]
+        if any(made) and wanting:
+            self._display.end_planned_runs(scenario, self._results.rows(scenario.name), wanting)
+        for repetition in range(self._plan.runs + 1, self._plan.max_runs + 1):
+            self._round(runner, scenario, repetition)
+
+    def _round(self, runner: Runner, scenario: Scenario, repetition: int) -> int:
+        """Make the runs of one repetition that are due. Returns how many those were."""
+        made = 0
+        for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
+            if self._is_due(scenario, entry, repetition):
+                self._run(runner, scenario, entry, repetition)
+                made += 1
+        return made
 
     def _remember(self, result: RunResult) -> None:
         key = (result.scenario, result.variant)

@@ -30,6 +30,10 @@ class Display(Observer, Protocol):
         """That run has ended; ``outcome`` in a few words."""
         ...
 
+    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+        """All planned runs of a scenario were made, ``rows`` are its table so far; more follow of those ``wanting``."""
+        ...
+
     def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
         """All runs of a scenario are there; ``rows`` are its table."""
         ...

@@ -81,6 +81,22 @@ def test_few_runs_show_their_mean_and_their_range_and_say_so(values: tuple[float
     assert lines[-1].strip() == "below 4 runs: mean, and range"
 
 
+def test_what_only_invalid_phases_gave_stands_in_brackets_and_counts_for_nothing() -> None:
+    spoiled = [replace(run(i, "moved", None, INVALID), spoiled={"drain_per_s": value}) for i, value in enumerate((900, 1000), 1)]
+    lines = rendered([*spoiled, run(3, "sound", 100)], width=200)
+    assert line_of(lines, "moved")[:3] == ["moved", "0/2", "(950)"]
+    assert line_of(lines, "sound")[2] == "100"
+    assert [line.split()[0] for line in lines if line.split()[0] in ("moved", "sound")] == ["sound", "moved"], "it leads nothing"
+    assert "in brackets" in lines[-1]
+
+
+def test_a_figure_that_counts_hides_those_that_do_not() -> None:
+    spoiled = replace(run(1, "some", None, INVALID), spoiled={"drain_per_s": 900.0})
+    lines = rendered([spoiled, run(2, "some", 100)], width=200)
+    assert line_of(lines, "some")[2] == "100"
+    assert "brackets" not in "".join(lines)
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [

@@ -112,12 +112,17 @@ class Recorder:
         self.begun: list[tuple[str, int, int]] = []
         self.ended: list[bool] = []
         self.tables: list[tuple[str, int]] = []
+        self.so_far: list[tuple[int, int, list[str]]] = []
+        """Runs ended, rows and variants of which more follow, each time that the planned runs are done."""
 
     def begin_run(self, title: str, number: int, total: int) -> None:
         self.begun.append((title, number, total))
 
     def end_run(self, title: str, outcome: str, good: bool) -> None:
         self.ended.append(good)
+
+    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+        self.so_far.append((len(self.ended), len(rows), list(wanting)))
 
     def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
         self.tables.append((scenario.name, len(rows)))
@@ -219,6 +224,22 @@ def test_a_suite_that_is_stopped_leaves_the_statistics_of_what_it_made(
     stats = json.loads((results.path / f"{SCENARIO.name}_stats.json").read_text())
     assert sum(len(variant["runs"]) for variant in stats["variants"].values()) == 2
     assert not shown.tables, "it is not done"
+
+
+def test_what_the_planned_runs_gave_is_shown_before_time_is_spent_on_more(
+    monkeypatch: pytest.MonkeyPatch, results: ResultSet
+) -> None:
+    plan = replace(PLAN, max_runs=3)
+    moved = recorded(data=good_run(same_time_namespace=False))
+    bad = order_of_round(plan.entries, plan.seed, SCENARIO.name, 1)[0]
+    _, shown = execute(monkeypatch, results, plan, [moved, *repeat(recorded(), 6)])
+    assert shown.so_far == [(6, 6, [bad.name])]
+    assert shown.tables == [(SCENARIO.name, 7)]
+
+
+def test_what_is_complete_as_planned_is_shown_once(monkeypatch: pytest.MonkeyPatch, results: ResultSet) -> None:
+    _, shown = execute(monkeypatch, results, PLAN, repeat(recorded()))
+    assert (shown.so_far, len(shown.tables)) == ([], 1)
 
 
 @pytest.mark.parametrize("kept", range(7))
