@@ -6,7 +6,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class TreeSample:
     """A worker's whole process tree at one moment. ``cpu_s`` includes children that have ended. The cgroup's figures are None
-    where the node has no cgroup of its own."""
+    where the node has no cgroup of its own.
+
+    ``sharers`` are processes that the node sees outside the tree and that run a program of the tree's: they may have mapped the
+    same files, and then a page of these counts less in the tree's PSS and not at all in its USS. None in a result of a version
+    that did not look."""
 
     at_ns: int
     rss_bytes: int
@@ -22,6 +26,7 @@ class TreeSample:
     cgroup_memory_peak_bytes: int | None
     cgroup_cpu_s: float | None
     cgroup_throttled_s: float | None
+    sharers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,18 @@ def _places(values: Sequence[float]) -> int:
     return max(0, 2 - int(f"{mean:.2e}".partition("e")[2])) if mean else 0
 
 
-def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
+def summary_tables(scenario: Scenario, results: Sequence[RunResult], width: int) -> list[Table]:
+    """The measures of the scenario's summary in as many tables as a terminal of this width needs, one under the other and about
+    equally wide."""
+    names, measures = {r.variant for r in results}, list(scenario.summary)
+    margin = max((len(name) for name in names), default=0) + len(" valid ")
+    room = max(1, (width - margin) // (NARROWEST + 1))
+    count = -(-len(measures) // room)
+    each = -(-len(measures) // count)
+    return [summary_table(scenario, results, measures[at : at + each]) for at in range(0, len(measures), each)]
+
+
+def summary_table(scenario: Scenario, results: Sequence[RunResult], measures: Sequence[str]) -> Table:
     """A row per variant with its processes and the tasks at once within each, the best headline first; those of each track
     together. Runs are counted as valid by it."""
     tracks = sorted({r.track for r in results})
@@ -54,8 +65,8 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("variant", no_wrap=True)
     table.add_column("valid", justify="right", no_wrap=True)
-    for heading in scenario.summary.values():
-        table.add_column(heading, justify="right", min_width=NARROWEST, overflow="fold")
+    for measure in measures:
+        table.add_column(scenario.summary[measure], justify="right", min_width=NARROWEST, overflow="fold")
     names = dict.fromkeys(r.variant for r in results)
     begun: set[str] = set()
     bracketed = False
@@ -90,7 +101,7 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
         made = sum(1 for r in results if r.variant == name) - len(excluded)
         count = f"{valid(name)}/{made}" if made else excluded[0].code
         style = None if valid(name) == made else "yellow"
-        cells = [cell(name, measure) for measure in scenario.summary]
+        cells = [cell(name, measure) for measure in measures]
         bracketed |= any(isinstance(shown, Text) for shown in cells)
         table.add_row(f"{name}\n{worker_of(name)}", count, *cells, style=style)
     notes = [f"below {FEWEST_RUNS} runs: mean, and range"] if any(1 < valid(name) < FEWEST_RUNS for name in names) else []
@@ -101,11 +112,16 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult]) -> Table:
     return table
 
 
+def _print_summary(console: Console, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+    for table in summary_tables(scenario, rows, console.width):
+        console.print()
+        console.print(table)
+
+
 def print_scenario(console: Console, scenario: Scenario, rows: Sequence[RunResult]) -> None:
     """The table of a scenario, what is to be said against its runs, the worst first, and what to do about it."""
     severities = list(Severity)
-    console.print()
-    console.print(summary_table(scenario, rows))
+    _print_summary(console, scenario, rows)
     lines = sorted(((f, r) for r in rows for f in r.flags), key=lambda line: severities.index(line[0].severity))
     for flag, result in lines[:FLAGS_SHOWN]:
         style = STYLES[flag.severity]
@@ -120,8 +136,7 @@ def print_scenario(console: Console, scenario: Scenario, rows: Sequence[RunResul
 
 def print_planned_runs(console: Console, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
     """The table of a scenario so far, and what is still to come."""
-    console.print()
-    console.print(summary_table(scenario, rows))
+    _print_summary(console, scenario, rows)
     text = f"So far: {outcome(rows)}. More runs follow of {', '.join(wanting)}, then the table again."
     console.print(Text(text, "dim"), soft_wrap=not console.is_terminal)
     console.print()

@@ -27,11 +27,12 @@ class TreeMemory:
 @dataclass(frozen=True, slots=True)
 class WorkerMemory:
     """Before the first load; each figure's highest over all samples and marks; after the last phase's drain (None without a
-    phase)."""
+    phase); and the most processes at any of these moments that may have shared pages with it (None where nobody looked)."""
 
     idle: TreeMemory
     peak: TreeMemory
     after: TreeMemory | None
+    sharers: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +119,24 @@ def worker_memory(data: RunData) -> WorkerMemory:
     marks = [mark.worker for p in phases for mark in (p.record.before, p.record.filled, p.record.after)]
     seen: Sequence[TreeSample] = [data.worker.idle, *data.samples, *marks]
     return WorkerMemory(
-        idle=_memory(data.worker.idle),
-        peak=TreeMemory(
-            pss_mb=max(s.pss_bytes for s in seen) / BYTES_PER_MB,
-            rss_mb=max(s.rss_bytes for s in seen) / BYTES_PER_MB,
-            uss_mb=max(s.uss_bytes for s in seen) / BYTES_PER_MB,
-        ),
-        after=_memory(marks[-1]) if marks else None,
+        idle=_highest([data.worker.idle]),
+        peak=_highest(seen),
+        after=_highest(marks[-1:]) if marks else None,
+        sharers=max((s.sharers for s in seen if s.sharers is not None), default=None),
     )
 
 
-def phase_memory_mb(phase: PhaseData, data: RunData) -> float:
-    """Highest PSS of the worker's tree within a phase, over its marks and the samples meanwhile, MB."""
+def phase_memory(phase: PhaseData, data: RunData) -> TreeMemory:
+    """Memory of the worker's tree within a phase, each figure's highest over its marks and the samples meanwhile."""
     record = phase.record
     marks = [mark.worker for mark in (record.before, record.filled, record.after)]
     samples = [sample for sample in data.samples if record.began_ns <= sample.at_ns <= record.drained_ns]
-    return max(sample.pss_bytes for sample in [*marks, *samples]) / BYTES_PER_MB
+    return _highest([*marks, *samples])
 
 
-def _memory(sample: TreeSample) -> TreeMemory:
+def _highest(samples: Sequence[TreeSample]) -> TreeMemory:
     return TreeMemory(
-        pss_mb=sample.pss_bytes / BYTES_PER_MB, rss_mb=sample.rss_bytes / BYTES_PER_MB, uss_mb=sample.uss_bytes / BYTES_PER_MB
+        pss_mb=max(sample.pss_bytes for sample in samples) / BYTES_PER_MB,
+        rss_mb=max(sample.rss_bytes for sample in samples) / BYTES_PER_MB,
+        uss_mb=max(sample.uss_bytes for sample in samples) / BYTES_PER_MB,
     )

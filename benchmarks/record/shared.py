@@ -1,4 +1,5 @@
-"""The nine columns that stand first in every scenario's table, and how most scenarios fill them. Pure arithmetic.
+"""The nine columns that stand first in every scenario's table, those beside them, and how most scenarios fill them. Pure
+arithmetic.
 
 Most are of one drain, latencies of one paced phase; a scenario that means something else by one says so in its columns.
 """
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 
 from benchmarks.arithmetic import ratio
 from benchmarks.record.percentiles import summarise
-from benchmarks.record.resources import cpu_percent, drain_cpu_s, worker_memory
+from benchmarks.record.resources import WorkerMemory, cpu_percent, drain_cpu_s, worker_memory
 from benchmarks.record.run_data import PhaseData, RunData
 from benchmarks.record.task_table import Ints
 from tasks.loads import NS_PER_S
@@ -26,6 +27,14 @@ SHARED_COLUMNS: Mapping[str, str] = {
     "memory_mb": "highest PSS of the whole process tree of any of the run's workers, MB of 10^6 bytes",
     "cpu_percent": "CPU of the worker's tree over the drain, 100 = one core",
 }
+BESIDE_MEMORY: Mapping[str, str] = {
+    "memory_uss_mb": "highest USS of the tree that memory_mb is of, MB of 10^6 bytes: what is its alone, whoever runs beside it",
+    "memory_sharers": "most processes that its node saw beside that tree and that ran the same program: pages that they share "
+    "with it count less in its PSS, so compare PSS where these are alike, and USS anywhere",
+}
+"""What says how far ``memory_mb`` depends on what else ran, in every scenario's table after the nine."""
+MEMORY_SUMMARY: Mapping[str, str] = {"memory_mb": "PSS MB", "memory_uss_mb": "USS MB", "memory_sharers": "sharers"}
+"""Memory in a scenario's summary."""
 DRAIN_COLUMNS = ("task_count", "total_time", "throughput", "cpu_percent")
 """Those of the drain."""
 LATENCY_COLUMNS = ("mean_latency", "p50", "p95", "p99")
@@ -33,7 +42,10 @@ LATENCY_COLUMNS = ("mean_latency", "p50", "p95", "p99")
 MEMORY_OF_ONE_WORKER = "highest PSS of the worker's whole process tree, MB of 10^6 bytes"
 """What ``memory_mb`` means where a run has one worker."""
 HIGHER_IS_BETTER = ("throughput",)
-LOWER_IS_BETTER = ("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb", "failed", "lost", "duplicated")
+LOWER_IS_BETTER = (
+    *("total_time", "mean_latency", "p50", "p95", "p99", "memory_mb", "memory_uss_mb"),
+    *("failed", "lost", "duplicated"),
+)
 """Of the shared columns and the totals."""
 
 
@@ -60,9 +72,15 @@ def latency_measures(latencies_ns: Ints) -> Values:
     return {"mean_latency": summary.mean_ms, "p50": summary.p50_ms, "p95": summary.p95_ms, "p99": summary.p99_ms}
 
 
+def memory_measures(memory: WorkerMemory) -> Values:
+    """``memory_mb`` and what stands beside it."""
+    return {"memory_mb": memory.peak.pss_mb, "memory_uss_mb": memory.peak.uss_mb, "memory_sharers": memory.sharers}
+
+
 def shared_measures(data: RunData, drained: str, paced: str) -> Values:
-    """The shared columns, from the drain and the paced phase of these names; what a run does not have is left out."""
-    values: Values = {"memory_mb": worker_memory(data).peak.pss_mb}
+    """The shared columns and those beside them, from the drain and the paced phase of these names; what a run does not have is
+    left out."""
+    values = memory_measures(worker_memory(data))
     if drain := data.phases.get(drained):
         values |= drain_measures(drain)
     if phase := data.phases.get(paced):

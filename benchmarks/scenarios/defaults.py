@@ -8,6 +8,7 @@ from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, RunContext, RunData
 from benchmarks.record.shared import (
+    BESIDE_MEMORY,
     DRAIN_COLUMNS,
     HIGHER_IS_BETTER,
     LATENCY_COLUMNS,
@@ -57,9 +58,9 @@ class ScenarioDefaults:
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """The shared columns, the scenario's own, the totals."""
+        """The shared columns, what stands beside them, the scenario's own, the totals."""
         shared = {name: words for name, words in SHARED_COLUMNS.items() if name not in self.lacking}
-        return {**shared, **self.own_columns, **TOTAL_COLUMNS}
+        return {**shared, **BESIDE_MEMORY, **self.own_columns, **TOTAL_COLUMNS}
 
     @property
     def better(self) -> Mapping[str, Direction]:

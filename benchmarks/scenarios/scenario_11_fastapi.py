@@ -16,7 +16,7 @@ from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
 from benchmarks.record.rate_search import Search
 from benchmarks.record.resources import phase_cpu_percent, worker_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, Values, latency_measures
+from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, Values, latency_measures, memory_measures
 from benchmarks.record.soundness import Phases
 from benchmarks.record.web.application import APPLICATION_COLUMNS, application_measures
 from benchmarks.record.web.limits import limit_columns, limit_measures
@@ -196,7 +196,7 @@ class FastApi(ScenarioDefaults):
     def own_measures(self, data: RunData) -> Measures:
         """The times of requests and of tasks behind them, what the endpoints bear, and what the application takes."""
         values: Values = {
-            "memory_mb": worker_memory(_before_waiting(data)).peak.pss_mb,
+            **memory_measures(worker_memory(_before_waiting(data))),
             "service_limit_ms": data.context.sizes["limit_ms"],
             **application_measures(data),
         }
@@ -221,7 +221,7 @@ class FastApi(ScenarioDefaults):
         flat = {endpoint: f"{endpoint}_{FLAT_OUT}" for endpoint in SEARCHED}
         searched = {endpoint: (flat[endpoint], f"{endpoint}_{STEP}_*") for endpoint in SEARCHED}
         loaded = ("flat_out_per_s", "web_busy_percent", "client_busy_percent", "web_cpu_s_per_1000")
-        of_first = ("first_dispatch_ms", "start_count", "startup_*", "web_memory_bare_mb", "web_memory_ready_mb")
+        of_first = ("first_dispatch_ms", "start_count", "startup_*", "web_memory_bare_*", "web_memory_ready_*")
         of_calm = ("calm_*", "lateness_*", "answer_to_finish_*", "finished_before_answer_share", "background_task_*")
         return {
             **dict.fromkeys(DRAIN_COLUMNS, (flat[DISPATCH],)),

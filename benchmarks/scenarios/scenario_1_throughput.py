@@ -9,7 +9,7 @@ from benchmarks.record.ideal_queue import OF_THE_DRAW, wait_columns, wait_measur
 from benchmarks.record.resources import TreeMemory, cpu_per_1000, redis_cost, worker_memory
 from benchmarks.record.rules.rates import limits_per_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.shared import MEMORY_OF_ONE_WORKER, MEMORY_SUMMARY, Values
 from benchmarks.record.soundness import Phases
 from benchmarks.record.stages import stage_columns, stage_measures
 from benchmarks.run.contract import Look, PhasePlan
@@ -98,8 +98,8 @@ class Throughput(ScenarioDefaults):
         "enqueue_per_s": "enqueue/s",
         "p50": "p50 ms",
         "p99": "p99 ms",
-        "memory_mb": "PSS MB",
         "worker_cpu_s_per_1000": "CPU s/1k",
+        **MEMORY_SUMMARY,
     }
     shares: Mapping[str, str] = {"drain_share_of_control": "drain_per_s"}
     own_flags: Sequence[FlagKind] = (PACED_RATE_CAPPED,)

@@ -12,9 +12,9 @@ from benchmarks.record.better import Direction
 from benchmarks.record.concurrency import executing
 from benchmarks.record.mock_api_books import MOCK_API_COLUMNS, asked_latencies_ms
 from benchmarks.record.percentiles import figures
-from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, drain_cpu_s, phase_memory_mb
+from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, drain_cpu_s, phase_memory
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, Values
+from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, MEMORY_SUMMARY, Values
 from benchmarks.record.soundness import Phases
 from benchmarks.record.spans import busy_s
 from benchmarks.run.contract import Look, PhasePlan
@@ -41,6 +41,8 @@ _POINT_COLUMNS = {
     "in_flight_max": "the most tasks in execution at once",
     "memory_mb": "highest PSS of its whole process tree during the drain, MB of 10^6 bytes",
     "memory_per_slot_mb": "that over its slots",
+    "memory_uss_mb": "highest USS of the same tree, MB of 10^6 bytes",
+    "memory_uss_per_slot_mb": "that over its slots",
     "worker_cpu_ms_per_task": "CPU of its tree for one task, ms, that of the HTTP client included",
     "service_p50_ms": "median time that a task took, ms: the latency asked for, and what client and worker add",
     "service_p99_ms": "99th percentile of the same, ms",
@@ -72,7 +74,10 @@ _COLUMNS: Mapping[str, str] = {
 
 _POINT_BETTER = directions(
     higher=("per_s", "ideal_share", "in_flight_mean"),
-    lower=("memory_mb", "memory_per_slot_mb", "worker_cpu_ms_per_task", "service_p50_ms", "service_p99_ms"),
+    lower=(
+        *("memory_mb", "memory_per_slot_mb", "memory_uss_mb", "memory_uss_per_slot_mb"),
+        *("worker_cpu_ms_per_task", "service_p50_ms", "service_p99_ms"),
+    ),
 )
 _BETTER: Mapping[str, Direction | None] = {
     **directions(higher=("throughput_share_of_control", "ideal_share")),
@@ -132,7 +137,9 @@ class IoBound(CallsMockApi):
         "slots_50_per_s": "50 slots/s",
         "slots_200_per_s": "200 slots/s",
         "slots_50_worker_cpu_ms_per_task": "CPU ms/task",
-        "slots_50_memory_per_slot_mb": "MB/slot",
+        "slots_50_memory_per_slot_mb": "PSS MB/slot",
+        "slots_50_memory_uss_per_slot_mb": "USS MB/slot",
+        "memory_sharers": MEMORY_SUMMARY["memory_sharers"],
     }
     shares: Mapping[str, str] = {"throughput_share_of_control": "throughput"}
 
@@ -199,7 +206,7 @@ class IoBound(CallsMockApi):
         worker, ran = phase.record.worker, executing(phase.tasks)
         log = phase.readings.get(MOCK_API_LOG.name)
         latency_ms = None if log is None else self.served(phase, log, data).asked_mean_ms
-        memory_mb = phase_memory_mb(phase, data)
+        memory = phase_memory(phase, data)
         return {
             "reached": worker.slots,
             "processes": worker.processes,
@@ -207,8 +214,10 @@ class IoBound(CallsMockApi):
             "ideal_share": None if latency_ms is None else ratio(ran.tasks_per_s, worker.slots * 1000 / latency_ms),
             "in_flight_mean": ran.in_flight_mean,
             "in_flight_max": ran.in_flight_max,
-            "memory_mb": memory_mb,
-            "memory_per_slot_mb": ratio(memory_mb, worker.slots),
+            "memory_mb": memory.pss_mb,
+            "memory_per_slot_mb": ratio(memory.pss_mb, worker.slots),
+            "memory_uss_mb": memory.uss_mb,
+            "memory_uss_per_slot_mb": ratio(memory.uss_mb, worker.slots),
             "worker_cpu_ms_per_task": cpu_ms_per_task(phase),
             **figures("service", phase.tasks.service_ns(), ("p50", "p99")),
         }

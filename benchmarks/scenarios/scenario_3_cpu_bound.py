@@ -12,7 +12,7 @@ from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import figures, summarise
 from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, drain_cpu_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, Values, latency_measures
+from benchmarks.record.shared import DRAIN_COLUMNS, LATENCY_COLUMNS, MEMORY_SUMMARY, Values, latency_measures
 from benchmarks.record.soundness import Phases
 from benchmarks.record.spans import busy_rate_per_s, busy_s
 from benchmarks.record.task_table import TaskTable
@@ -155,7 +155,7 @@ class CpuBound(ScenarioDefaults):
         "pool_python_per_s": "pool tasks/s",
         "light_alone_p99_ms": "light p99 ms",
         "p99": "beside heavy",
-        "memory_mb": "PSS MB",
+        **MEMORY_SUMMARY,
     }
     shares: Mapping[str, str] = {
         "throughput_share_of_control": "throughput",

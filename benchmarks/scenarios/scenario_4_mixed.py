@@ -16,7 +16,7 @@ from benchmarks.record.percentiles import figures
 from benchmarks.record.resources import cpu_ms_per_task, cpu_percent, worker_memory
 from benchmarks.record.rules.rates import limits_per_s
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import LATENCY_COLUMNS, MEMORY_OF_ONE_WORKER, Values
+from benchmarks.record.shared import LATENCY_COLUMNS, MEMORY_OF_ONE_WORKER, MEMORY_SUMMARY, Values
 from benchmarks.record.soundness import Phases
 from benchmarks.record.spans import due_to_end_s
 from benchmarks.record.stages import stage_columns, stage_measures
@@ -66,6 +66,7 @@ _COLUMNS: Mapping[str, str] = {
     "processes": "processes of the worker",
     "slots": "slots of the worker; fewer than size slots where its processes cannot have so many",
     "memory_idle_mb": "PSS of its tree, warm, before the first load, MB of 10^6 bytes",
+    "memory_idle_uss_mb": "USS of the same, MB of 10^6 bytes",
     "worker_cpu_ms_per_task": "CPU of its tree for one task of the capacity drain, ms, the task's own included",
     "paced_rate_offered_per_s": "tasks sent a second in the paced phase: size utilisation times the capacity, Poisson arrivals",
     "paced_cpu_percent": "CPU of the worker's tree over the paced phase, 100 = one core",
@@ -121,7 +122,7 @@ class Mixed(CallsMockApi):
     own_better = directions(
         higher=("throughput_share_of_control",),
         lower=(
-            *("memory_idle_mb", "worker_cpu_ms_per_task", "light_p99_ratio", "heavy_slowdown_ratio"),
+            *("memory_idle_mb", "memory_idle_uss_mb", "worker_cpu_ms_per_task", "light_p99_ratio", "heavy_slowdown_ratio"),
             *("io_added_p50_ms", "io_added_p99_ms"),
             *(n for n in _COLUMNS if n.startswith("paced_") and n.endswith("_ms") and not n.endswith(OF_THE_DRAW)),
             *(f"{name}_{column}" for name in CLASSES for column in _CLASS_COLUMNS if column.endswith("_ms")),
@@ -136,7 +137,7 @@ class Mixed(CallsMockApi):
         "light_p99_ms": "light p99 ms",
         "heavy_p99_ms": "heavy p99 ms",
         "light_p99_ratio": "blocking",
-        "memory_mb": "PSS MB",
+        **MEMORY_SUMMARY,
     }
     shares: Mapping[str, str] = {"throughput_share_of_control": "throughput"}
     facts: Sequence[str] = (CAPACITY_FACT, CPU_FACT)
@@ -160,7 +161,8 @@ class Mixed(CallsMockApi):
 
     def own_measures(self, data: RunData) -> Measures:
         """What the worker is and bears, and what each kind of task suffers at the paced rate."""
-        values = {**self.mock_api_measures(data), "memory_idle_mb": worker_memory(data).idle.pss_mb}
+        idle = worker_memory(data).idle
+        values = {**self.mock_api_measures(data), "memory_idle_mb": idle.pss_mb, "memory_idle_uss_mb": idle.uss_mb}
         if capacity := data.phases.get(CAPACITY):
             values |= _capacity_measures(capacity)
         if paced := data.phases.get(PACED):

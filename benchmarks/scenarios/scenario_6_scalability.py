@@ -13,9 +13,9 @@ from benchmarks.record.backlog import highest_depth, mean_depth
 from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import summarise, tail_ms
 from benchmarks.record.rate_search import Search, Step, Verdict, capacity_of, judge
-from benchmarks.record.resources import BYTES_PER_MB, cpu_per_1000, phase_memory_mb, redis_cost, redis_queue_bytes
+from benchmarks.record.resources import BYTES_PER_MB, cpu_per_1000, phase_memory, redis_cost, redis_queue_bytes
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
-from benchmarks.record.shared import DRAIN_COLUMNS, Values, drain_measures
+from benchmarks.record.shared import DRAIN_COLUMNS, MEMORY_SUMMARY, Values, drain_measures
 from benchmarks.record.soundness import Phases
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.scenarios.alternatives import in_drawn_order
@@ -52,6 +52,7 @@ _RUNG = {
     "redis_memory_mb": "memory that Redis takes for all of them, MB of 10^6 bytes",
     "redis_memory_bytes_per_task": "the same for one of them",
     "memory_mb": "highest PSS of the worker's whole process tree meanwhile, MB of 10^6 bytes",
+    "memory_uss_mb": "highest USS of the same, MB of 10^6 bytes",
 }
 
 _COLUMNS: Mapping[str, str] = {
@@ -124,7 +125,7 @@ class Scalability(ScenarioDefaults):
             *("capacity_per_s", "capacity_share_of_control", "capacity_share_of_drain", "backlog_drain_ratio"),
             *(name for name in _COLUMNS if name.endswith(("_fill_per_s", "_drain_per_s")) or name.startswith("scale_")),
         ),
-        lower=(n for n in _COLUMNS if n.endswith(("_cpu_s_per_1000", "_memory_mb", "_memory_bytes_per_task"))),
+        lower=(n for n in _COLUMNS if n.endswith(("_cpu_s_per_1000", "_memory_mb", "_memory_uss_mb", "_memory_bytes_per_task"))),
     )
     summary: Mapping[str, str] = {
         "capacity_per_s": "capacity/s",
@@ -133,7 +134,7 @@ class Scalability(ScenarioDefaults):
         "backlog_drain_ratio": "long/short",
         "scale_per_s": "drain/s",
         "scale_efficiency": "efficiency",
-        "memory_mb": "PSS MB",
+        **MEMORY_SUMMARY,
     }
     shares: Mapping[str, str] = {"capacity_share_of_control": "capacity_per_s"}
     own_flags: Sequence[FlagKind] = (CAPACITY_NOT_FOUND, CAPACITY_AT_LEAST)
@@ -283,7 +284,7 @@ def _backlog_measures(data: RunData) -> Values:
 
 
 def _rung(data: RunData, phase: PhaseData) -> Values:
-    cpu = cpu_per_1000(phase)
+    cpu, memory = cpu_per_1000(phase), phase_memory(phase, data)
     return {
         "tasks": phase.account.planned,
         "fill_per_s": phase.tasks.enqueue_rate_per_s(),
@@ -292,7 +293,8 @@ def _rung(data: RunData, phase: PhaseData) -> Values:
         "redis_cpu_s_per_1000": cpu.redis_s,
         "redis_memory_mb": redis_queue_bytes(phase) / BYTES_PER_MB,
         "redis_memory_bytes_per_task": redis_cost(phase).memory_bytes_per_queued_task,
-        "memory_mb": phase_memory_mb(phase, data),
+        "memory_mb": memory.pss_mb,
+        "memory_uss_mb": memory.uss_mb,
     }
 
 

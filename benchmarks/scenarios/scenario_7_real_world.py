@@ -12,7 +12,7 @@ from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import FIGURE_WORDS, figures, summarise
 from benchmarks.record.resources import drain_cpu_s, phase_cpu_percent, redis_commands, redis_network_bytes
 from benchmarks.record.run_data import Measures, RunContext, RunData
-from benchmarks.record.shared import LATENCY_COLUMNS, MEMORY_OF_ONE_WORKER, Values, drained_s, latency_measures
+from benchmarks.record.shared import LATENCY_COLUMNS, MEMORY_OF_ONE_WORKER, MEMORY_SUMMARY, Values, drained_s, latency_measures
 from benchmarks.record.shop.books import BOOK_COLUMNS, BOOKS, book_measures
 from benchmarks.record.shop.phase import ANALYSE, CHARGE, CONFIRM, VALIDATE, OrderPhase
 from benchmarks.record.shop.retries import DELAY_COLUMNS, RETRY_COLUMNS, retry_measures
@@ -155,7 +155,7 @@ class RealWorld(ScenarioDefaults):
         "orders_completed": "completed",
         "orders_failed": "failed",
         "discrepancies": "off books",
-        "memory_mb": "PSS MB",
+        **MEMORY_SUMMARY,
     }
     expected: Mapping[str, str] = {"retry_delay_p50_ms": "retry_delay_asked_ms"}
     own_flags: Sequence[FlagKind] = (

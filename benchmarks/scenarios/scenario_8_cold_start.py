@@ -11,7 +11,7 @@ from benchmarks.record.flags import Flag, FlagKind, Severity
 from benchmarks.record.percentiles import FIGURE_WORDS, NS_PER_MS, LatencySummary, summarise
 from benchmarks.record.resources import BYTES_PER_MB, cpu_percent
 from benchmarks.record.run_data import Measures, RunContext, RunData, measured_phases
-from benchmarks.record.shared import LATENCY_COLUMNS, Values
+from benchmarks.record.shared import LATENCY_COLUMNS, MEMORY_SUMMARY, Values
 from benchmarks.record.soundness import Phases
 from benchmarks.record.starts.imports import import_times
 from benchmarks.record.starts.starts import Start, first_task_ns, starts_of, were_cold
@@ -81,7 +81,10 @@ _COLUMNS: Mapping[str, str] = {
         f"memory_ready_{kind}_mb": f"median {kind.upper()} of the whole tree, connected and settled, before any task, MB"
         for kind in ("pss", "rss", "uss")
     },
-    "memory_first_task_pss_mb": "median PSS of the whole tree after the first task, MB",
+    **{
+        f"memory_first_task_{kind}_mb": f"median {kind.upper()} of the whole tree after the first task, MB"
+        for kind in ("pss", "uss")
+    },
     "start_cpu_s": "median CPU seconds of the whole tree from the spawn until it has settled",
     "bytecode_cold_startup_ms": "median: as startup_ms, with no compiled modules, those of the standard library neither, ms",
     "bytecode_cold_first_task_ms": "median: as first_task_waiting_ms, in the same starts, ms",
@@ -151,6 +154,8 @@ class ColdStart(ScenarioDefaults):
         "first_task_ready_ms": "1st sent ms",
         "bytecode_cold_startup_ms": "no pyc ms",
         "memory_ready_pss_mb": "PSS MB",
+        "memory_ready_uss_mb": "USS MB",
+        "memory_sharers": MEMORY_SUMMARY["memory_sharers"],
         "stop_ms": "stop ms",
         "stop_lost_tasks": "lost",
     }
@@ -241,6 +246,7 @@ def _warm_measures(waiting: Sequence[Start], ready: Sequence[Start]) -> Values:
         "ready_processes": max((start.times.processes for start in both), default=None),
         "first_task_processes": max((start.phase.record.after.worker.processes for start in both), default=None),
         "memory_first_task_pss_mb": _median_mb(both, lambda start: start.phase.record.after.worker.pss_bytes),
+        "memory_first_task_uss_mb": _median_mb(both, lambda start: start.phase.record.after.worker.uss_bytes),
     }
 
 

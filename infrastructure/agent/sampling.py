@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import psutil
@@ -51,7 +51,22 @@ def read_tree(processes: Sequence[psutil.Process], own_cgroup: bool) -> TreeSamp
         cgroup_memory_peak_bytes=cgroup.memory_peak_bytes,
         cgroup_cpu_s=cgroup.cpu_s,
         cgroup_throttled_s=cgroup.throttled_s,
+        sharers=sharers({process.pid for process in processes}),
     )
+
+
+def sharers(tree: Collection[int]) -> int:
+    """How many processes outside the tree with these pids run a program of its. Those whose program may not be seen, another
+    user's mostly, are not among them."""
+    programs: dict[int, tuple[int, int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            # Kernel threads have no program; a process may have ended, or be another user's.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+                program = (folder / "exe").stat()
+                programs[int(folder.name)] = (program.st_dev, program.st_ino)
+    own = {programs[pid] for pid in tree if pid in programs}
+    return sum(program in own for pid, program in programs.items() if pid not in tree)
 
 
 def _fields(path: Path) -> dict[str, int]:

@@ -22,7 +22,8 @@ _START_LIMIT_S = 60.0
 class WebReport:
     """Where the application is, as its node sees it, and how long its start took: ``ready_s`` from the start of its process to
     its first answer; ``import_s`` of that for the framework's module; ``lifespan_s`` for the framework's part of the lifespan.
-    The latter two are None where it has none. ``cpu_s`` and ``pss_bytes`` are what its processes have used and have by then."""
+    The latter two are None where it has none. ``cpu_s``, ``pss_bytes`` and ``uss_bytes`` are what its processes have used and
+    have by then."""
 
     url: str
     ready_s: float
@@ -30,6 +31,7 @@ class WebReport:
     lifespan_s: float | None
     cpu_s: float
     pss_bytes: int
+    uss_bytes: int
 
 
 class WebApplication:
@@ -75,6 +77,7 @@ class WebApplication:
             lifespan_s=took["lifespan_s"],
             cpu_s=sample.cpu_s,
             pss_bytes=sample.pss_bytes,
+            uss_bytes=sample.uss_bytes,
         )
         return self._report
 

@@ -407,6 +407,8 @@ def test_samples_of_a_tree_make_sense(worker: NodeClient, producer: NodeClient) 
         assert row.threads >= 3
         assert row.fds >= 9
         assert row.cgroup_memory_bytes is None
+        assert row.sharers is not None, "the node looked"
+        assert row.sharers >= 2, "two nodes' bridges, at the least, run the same Python"
     assert after.cpu_s > before.cpu_s
     assert after.voluntary_switches > before.voluntary_switches
     assert [row.at_ns for row in rows] == sorted(row.at_ns for row in rows)

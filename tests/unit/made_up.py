@@ -93,9 +93,11 @@ def table_of(rows: Iterable[Row], phase: int = 1) -> TaskTable:
     return build_task_tables(events(rows), RUN)[phase]
 
 
-def sample(at_ns: int = 0, *, memory_mb: float = 50, cpu_s: float = 1.0, throttled_s: float | None = None) -> TreeSample:
+def sample(
+    at_ns: int = 0, *, memory_mb: float = 50, cpu_s: float = 1.0, throttled_s: float | None = None, sharers: int | None = 2
+) -> TreeSample:
     memory = int(memory_mb * 1_000_000)
-    return TreeSample(at_ns, 2 * memory, memory, memory // 2, cpu_s, 3, 5, 20, 0, 0, None, None, None, throttled_s)
+    return TreeSample(at_ns, 2 * memory, memory, memory // 2, cpu_s, 3, 5, 20, 0, 0, None, None, None, throttled_s, sharers)
 
 
 def reading(

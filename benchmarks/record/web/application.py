@@ -24,8 +24,11 @@ APPLICATION_COLUMNS: Mapping[str, str] = {
     "startup_cpu_ms": "median CPU time of the application at its first answer: what the start costs on any machine, busy or not",
     "startup_bare_cpu_ms": "the same without the framework",
     "web_memory_bare_mb": "PSS of the bare application at its first answer, median, MB of 10^6 bytes",
+    "web_memory_bare_uss_mb": "USS of the same",
     "web_memory_ready_mb": "PSS of the whole application at its first answer, median",
+    "web_memory_ready_uss_mb": "USS of the same",
     "web_memory_peak_mb": "highest PSS of the application over all samples",
+    "web_memory_peak_uss_mb": "highest USS of the same",
     "web_threads_peak": "most threads of the application over all samples",
 }
 
@@ -62,12 +65,15 @@ def _start_measures(starts: pd.DataFrame) -> Measures:
         "startup_cpu_ms": median(whole["cpu_ms"]),
         "startup_bare_cpu_ms": median(bare["cpu_ms"]),
         "web_memory_bare_mb": median(bare["pss_mb"]),
+        "web_memory_bare_uss_mb": median(bare["uss_mb"]),
         "web_memory_ready_mb": median(whole["pss_mb"]),
+        "web_memory_ready_uss_mb": median(whole["uss_mb"]),
     }
 
 
 def _peaks(samples: list[pd.DataFrame]) -> Measures:
     return {
         "web_memory_peak_mb": max(int(s["pss_bytes"].max()) for s in samples) / BYTES_PER_MB,
+        "web_memory_peak_uss_mb": max(int(s["uss_bytes"].max()) for s in samples) / BYTES_PER_MB,
         "web_threads_peak": max(int(s["threads"].max()) for s in samples),
     }

@@ -21,7 +21,7 @@ _SAMPLED = ("at_ns", "rss_bytes", "pss_bytes", "uss_bytes", "cpu_s", "processes"
 class WebStarts:
     """Before the phase, ``starts`` times by turns: starts the application bare of the framework, and whole, and ends it again.
     The last whole start is the phase's own. Its reading has one row a start: ``kind`` (bare or whole), ``ready_ms``,
-    ``import_ms``, ``lifespan_ms``, ``cpu_ms`` and ``pss_mb`` of :class:`benchmarks.run.nodes.client.WebReport`."""
+    ``import_ms``, ``lifespan_ms``, ``cpu_ms``, ``pss_mb`` and ``uss_mb`` of :class:`benchmarks.run.nodes.client.WebReport`."""
 
     NAME: ClassVar = WEB_STARTS
 
@@ -59,6 +59,7 @@ def _row(kind: str, report: WebReport) -> dict[str, str | float | None]:
         "lifespan_ms": None if lifespan_s is None else 1000 * lifespan_s,
         "cpu_ms": 1000 * report.cpu_s,
         "pss_mb": report.pss_bytes / BYTES_PER_MB,
+        "uss_mb": report.uss_bytes / BYTES_PER_MB,
     }
 
 

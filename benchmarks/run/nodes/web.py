@@ -11,7 +11,7 @@ from benchmarks.run.nodes.worker import StopReport
 class WebReport:
     """A web application that was started (``infrastructure.agent.web``): its URL as its own node sees it; what its start took, of
     that the import of the framework's module and its part of the lifespan, which are None where it has none; and the CPU that
-    it had used by then and its memory (PSS)."""
+    it had used by then and its memory (PSS and USS)."""
 
     url: str
     ready_s: float
@@ -19,6 +19,7 @@ class WebReport:
     lifespan_s: float | None
     cpu_s: float
     pss_bytes: int
+    uss_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.cli.summary import FLAGS_SHOWN, outcome, print_end, print_scenario, summary_table
+from benchmarks.cli.summary import FLAGS_SHOWN, outcome, print_end, print_scenario, summary_tables
 from benchmarks.record.flags import RUN_FAILED, SWAPPING, TASK_LOST, TIME_NAMESPACE_DIFFERS, UNSUPPORTED, Flag
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
@@ -28,7 +28,8 @@ def run(number: int, variant: str, drain_per_s: float | None, *flags: Flag, **ot
 
 def rendered(results: list[RunResult], width: int = 120) -> list[str]:
     output = io.StringIO()
-    Console(file=output, width=width).print(summary_table(SCENARIO, results))
+    for table in summary_tables(SCENARIO, results, width):
+        Console(file=output, width=width).print(table)
     return output.getvalue().splitlines()
 
 
@@ -61,7 +62,7 @@ def test_the_variants_of_a_track_stand_together_under_its_name() -> None:
 
 
 def test_a_variant_of_which_not_all_runs_are_valid_stands_out() -> None:
-    table = summary_table(SCENARIO, [run(1, "good", 100), run(2, "doubtful", 120), run(3, "doubtful", 110, INVALID)])
+    [table] = summary_tables(SCENARIO, [run(1, "good", 100), run(2, "doubtful", 120), run(3, "doubtful", 110, INVALID)], 120)
     assert sorted(str(row.style) for row in table.rows) == ["None", "yellow"]
 
 
@@ -113,16 +114,20 @@ def test_three_digits_are_shown(value: float, shown: str) -> None:
     assert line_of(rendered([run(1, "some", value)]), "some")[2] == shown
 
 
-def test_the_table_fits_a_terminal_of_80_columns_and_loses_nothing() -> None:
+@pytest.mark.parametrize("width", [40, 80, 96])
+def test_what_a_terminal_has_no_room_for_stands_in_tables_below_and_nothing_is_lost(width: int) -> None:
     values = (12_345.0, 13_345.0, 14_345.0, 13_345.0)
     others = [m for m in SCENARIO.summary if m != "drain_per_s"]
     every = [run(i, "name-of-17-letter", v, **dict.fromkeys(others, v / 1e6)) for i, v in enumerate(values, 1)]
-    lines = rendered(every, width=80)
+    lines = rendered(every, width=width)
     assert "…" not in "".join(lines)
-    figures = [line.split() for line in lines[-2:]]
-    assert figures[0] == ["name-of-17-letter", "4/4", "13,345", *["0.0133"] * len(others)]
-    assert figures[1][0] == WORKER
-    assert len(figures[1]) == 1 + len(SCENARIO.summary), "a half width under each mean, none of them broken"
+    assert max(len(line) for line in lines) <= width
+    words = [line.split() for line in lines if line.strip()]
+    figures = [word for line in words if line[0] in ("name-of-17-letter", WORKER) for word in line[1:] if word != "4/4"]
+    half_widths = [word for word in figures if word.startswith("±")]
+    assert [word for word in figures if word not in half_widths] == ["13,345", *["0.0133"] * len(others)]
+    assert set(half_widths) == {"±1,299", "±0.0013"}, "none of them broken"
+    assert len(half_widths) == len(SCENARIO.summary)
 
 
 def test_flags_are_printed_with_their_run_and_the_place_of_the_results_whole(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.record.resources import (
+    TreeMemory,
     cpu_ms_per_task,
     cpu_per_1000,
     cpu_percent,
     phase_cpu_percent,
-    phase_memory_mb,
+    phase_memory,
     redis_cost,
     worker_memory,
 )
@@ -35,6 +36,13 @@ def test_a_peak_seen_only_at_a_mark_counts() -> None:
 def test_memory_of_a_run_without_phases_is_what_is_known() -> None:
     memory = worker_memory(replace(good_run(), phases={}, samples=[]))
     assert (memory.idle.pss_mb, memory.peak.pss_mb, memory.after) == (40, 40, None)
+
+
+def test_sharers_are_the_most_that_were_seen_and_unknown_where_nobody_looked() -> None:
+    assert worker_memory(good_run(idle=sample(sharers=0))).sharers == 2, "those of its marks and samples"
+    assert worker_memory(good_run(idle=sample(sharers=7))).sharers == 7
+    unknown = replace(good_run(idle=sample(sharers=None)), phases={}, samples=[sample(sharers=None)])
+    assert worker_memory(unknown).sharers is None
 
 
 def test_cpu_is_counted_per_1000_tasks_and_the_worker_over_its_drain() -> None:
@@ -73,8 +81,9 @@ def test_cpu_of_a_phase_is_over_all_of_it() -> None:
 def test_memory_of_a_phase_is_the_highest_that_was_seen_within_it() -> None:
     data = good_run()
     phase = data.phases["capacity"]
-    assert phase_memory_mb(phase, data) == 70, "all samples are of later"
-    assert phase_memory_mb(phase, replace(data, samples=[sample(2 * S, memory_mb=80), sample(4 * S, memory_mb=90)])) == 80
+    assert phase_memory(phase, data) == TreeMemory(pss_mb=70, rss_mb=140, uss_mb=35), "all samples are of later"
+    later = replace(data, samples=[sample(2 * S, memory_mb=80), sample(4 * S, memory_mb=90)])
+    assert phase_memory(phase, later) == TreeMemory(pss_mb=80, rss_mb=160, uss_mb=40)
 
 
 def test_steal_is_a_share_of_all_cpu_time() -> None:

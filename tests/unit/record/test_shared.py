@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.record.shared import SHARED_COLUMNS, drained_s, latency_measures, shared_measures
+from benchmarks.record.shared import BESIDE_MEMORY, SHARED_COLUMNS, drained_s, latency_measures, shared_measures
 from tasks.loads import Prefilled
 from tests.unit.made_up import MS, good_run, phase_data, sent
+
+MEMORY = {"memory_mb": 90, "memory_uss_mb": 45, "memory_sharers": 2}
 
 
 def test_they_are_those_of_a_drain_and_a_paced_phase() -> None:
     found = shared_measures(good_run(), "capacity", "paced")
-    assert found.keys() == SHARED_COLUMNS.keys()
+    assert found.keys() == SHARED_COLUMNS.keys() | BESIDE_MEMORY.keys()
     assert found == {
         "task_count": 200,
         "total_time": pytest.approx(0.2),
@@ -21,16 +23,16 @@ def test_they_are_those_of_a_drain_and_a_paced_phase() -> None:
         "p50": pytest.approx(3),
         "p95": pytest.approx(3),
         "p99": None,
-        "memory_mb": 90,
+        **MEMORY,
         "cpu_percent": pytest.approx(1000),
     }
 
 
 def test_what_a_run_does_not_have_is_left_out() -> None:
-    assert shared_measures(good_run(), "", "") == {"memory_mb": 90}
-    assert shared_measures(good_run(), "nonesuch", "paced").keys() == {"memory_mb", "mean_latency", "p50", "p95", "p99"}
+    assert shared_measures(good_run(), "", "") == MEMORY
+    assert shared_measures(good_run(), "nonesuch", "paced").keys() == {*MEMORY, "mean_latency", "p50", "p95", "p99"}
     early = replace(good_run(), phases={}, samples=[])
-    assert shared_measures(early, "capacity", "paced") == {"memory_mb": 40}
+    assert shared_measures(early, "capacity", "paced") == {"memory_mb": 40, "memory_uss_mb": 20, "memory_sharers": 2}
 
 
 def test_a_drain_in_which_nothing_ended_has_no_time() -> None:

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.plan.sizes import Sizes
 from benchmarks.record.better import Direction
 from benchmarks.record.run_data import Measures, RunContext, RunData
-from benchmarks.record.shared import SHARED_COLUMNS
+from benchmarks.record.shared import BESIDE_MEMORY, SHARED_COLUMNS
 from benchmarks.record.totals import TOTAL_COLUMNS
 from benchmarks.run.contract import Look, PhasePlan, Scenario
 from benchmarks.scenarios.defaults import ScenarioDefaults, directions
@@ -69,20 +69,20 @@ def test_it_is_a_scenario() -> None:
 
 def test_columns_are_the_shared_ones_its_own_and_the_totals() -> None:
     columns = Tiny().columns
-    assert list(columns) == [*SHARED_COLUMNS, "drain_per_s", "bulk_per_s", *TOTAL_COLUMNS]
+    assert list(columns) == [*SHARED_COLUMNS, *BESIDE_MEMORY, "drain_per_s", "bulk_per_s", *TOTAL_COLUMNS]
     assert columns["p50"] == "median, in other words"
     assert columns["p95"] == SHARED_COLUMNS["p95"]
     assert list(Lacking().columns) == [
-        *("task_count", "total_time", "throughput", "memory_mb", "cpu_percent", "drain_per_s"),
+        *("task_count", "total_time", "throughput", "memory_mb", "cpu_percent", *BESIDE_MEMORY, "drain_per_s"),
         *TOTAL_COLUMNS,
     ]
 
 
 def test_better_is_what_holds_for_the_shared_ones_and_its_own_word() -> None:
-    lower = ("mean_latency", "p50", "p95", "p99", "memory_mb", "failed", "lost", "duplicated")
+    lower = ("mean_latency", "p50", "p95", "p99", "memory_mb", "memory_uss_mb", "failed", "lost", "duplicated")
     assert Tiny().better == directions(higher=("throughput", "drain_per_s", "bulk_per_s"), lower=lower)
     assert Lacking().better == directions(
-        higher=("throughput",), lower=("total_time", "memory_mb", "failed", "lost", "duplicated")
+        higher=("throughput",), lower=("total_time", "memory_mb", "memory_uss_mb", "failed", "lost", "duplicated")
     )
 
 

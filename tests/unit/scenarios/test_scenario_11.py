@@ -11,6 +11,7 @@ from benchmarks.plan.wishes import ANY_WORKER, WorkerWish
 from benchmarks.record.flags import PARTLY_UNSUPPORTED, TOO_FEW_PROCESSES
 from benchmarks.record.rules.validity import run_flags
 from benchmarks.record.run_data import PhaseData, Produced, RunData
+from benchmarks.record.shared import BESIDE_MEMORY
 from benchmarks.record.web.application import BARE, WHOLE
 from benchmarks.record.web.requests import answered_per_s
 from benchmarks.run.contract import PhasePlan, Scenario
@@ -38,8 +39,8 @@ def tasks_to(*labels: int) -> Mix:
 
 def samples(cpu_s: float, pss_mb: float = 60, threads: int = 9) -> pd.DataFrame:
     """The first and the last sample of a phase."""
-    rows = [(0, int(40e6), 1.0, 4), (S, int(pss_mb * 1e6), 1.0 + cpu_s, threads)]
-    return pd.DataFrame(rows, columns=["at_ns", "pss_bytes", "cpu_s", "threads"])
+    rows = [(0, int(40e6), int(30e6), 1.0, 4), (S, int(pss_mb * 1e6), int(pss_mb * 5e5), 1.0 + cpu_s, threads)]
+    return pd.DataFrame(rows, columns=["at_ns", "pss_bytes", "uss_bytes", "cpu_s", "threads"])
 
 
 def web_phase(
@@ -52,12 +53,12 @@ def web_phase(
 
 STARTS = pd.DataFrame(
     [
-        (BARE, 300.0, None, None, 250.0, 30.0),
-        (BARE, 320.0, None, None, 260.0, 32.0),
-        (WHOLE, 500.0, 120.0, 3.0, 400.0, 45.0),
-        (WHOLE, 520.0, 140.0, 5.0, 420.0, 47.0),
+        (BARE, 300.0, None, None, 250.0, 30.0, 20.0),
+        (BARE, 320.0, None, None, 260.0, 32.0, 22.0),
+        (WHOLE, 500.0, 120.0, 3.0, 400.0, 45.0, 35.0),
+        (WHOLE, 520.0, 140.0, 5.0, 420.0, 47.0, 37.0),
     ],
-    columns=["kind", "ready_ms", "import_ms", "lifespan_ms", "cpu_ms", "pss_mb"],
+    columns=["kind", "ready_ms", "import_ms", "lifespan_ms", "cpu_ms", "pss_mb", "uss_mb"],
 )
 
 
@@ -142,6 +143,11 @@ def test_figures_are_those_of_the_events() -> None:
         "mean_latency": 5.5,
         "p50": 5.5,
         "memory_mb": 90,
+        "memory_uss_mb": 45,
+        "memory_sharers": 2,
+        "web_memory_bare_uss_mb": 21,
+        "web_memory_ready_uss_mb": 36,
+        "web_memory_peak_uss_mb": 30,
         "calm_rate_per_s": 200,
         "nothing_p50_ms": 2,
         "nothing_mean_ms": 2,
@@ -201,7 +207,7 @@ def test_a_run_that_ended_early_gives_what_it_has() -> None:
     measures = SCENARIO.measures(data)
     assert list(measures) == list(SCENARIO.columns)
     known = {name for name, value in measures.items() if value is not None}
-    assert known == {"memory_mb", "service_limit_ms", "attempted", "completed", "failed", "lost", "duplicated"}
+    assert known == {"memory_mb", *BESIDE_MEMORY, "service_limit_ms", "attempted", "completed", "failed", "lost", "duplicated"}
     assert SCENARIO.flags(data) == []
 
 

@@ -119,6 +119,7 @@ def test_figures_are_those_of_the_events() -> None:
         "slots_10_worker_cpu_ms_per_task": 40,
         "slots_50_service_p99_ms": 100,
         "slots_50_memory_mb": 95,
+        "slots_50_memory_uss_mb": 47.5,
         "slots_50_memory_per_slot_mb": 1.9,
         "lognormal_reached": 200,
         "mock_api_used_share": 0.1,

@@ -103,6 +103,7 @@ def test_figures_are_those_of_the_events() -> None:
         "backlog_2_redis_memory_bytes_per_task": 500,
         "backlog_2_redis_memory_mb": 0.2,
         "backlog_1_memory_mb": 70,
+        "backlog_1_memory_uss_mb": 35,
         "backlog_drain_ratio": 0.5,
         "scale_1_process_per_s": 1000 / 1.5,
         "scale_2_processes_per_s": 1000,

@@ -124,6 +124,7 @@ def test_figures_are_those_of_the_starts() -> None:
         "first_task_processes": 3,
         "memory_ready_pss_mb": 40,
         "memory_first_task_pss_mb": 70,
+        "memory_first_task_uss_mb": 35,
         "start_cpu_s": 0.2,
         "bytecode_cold_startup_ms": 900,
         "bytecode_cold_first_task_ms": 950,

@@ -1,14 +1,18 @@
 """What a scrape costs, and what a producer's load asks for."""
 
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
 
 from infrastructure.agent.producing import offered_per_s
-from infrastructure.agent.sampling import SHARE_OF_A_CORE, Sampler
+from infrastructure.agent.sampling import SHARE_OF_A_CORE, Sampler, sharers
 from tasks.loads import Burst, Load, Paced, Prefilled, Ramp
 
 
@@ -72,3 +76,33 @@ def test_a_sample_that_can_be_afforded_is_a_new_one(clock: Clock) -> None:
     clock.now_s += 0.01 / SHARE_OF_A_CORE + 0.01
     assert sampler.recent() is not first
     assert sampler.take() is not sampler.take(), "one that was asked for is always new"
+
+
+def test_sharers_are_processes_outside_the_tree_that_run_a_program_of_it(tmp_path: Path) -> None:
+    program, other = tmp_path / "sleeper", tmp_path / "other"
+    shutil.copy("/bin/sleep", program)
+    shutil.copy("/bin/sleep", other)
+    renamed = tmp_path / "link"
+    renamed.symlink_to(program)
+    with ExitStack() as stack:
+
+        def start(path: Path) -> int:
+            process = stack.enter_context(subprocess.Popen([path, "60"]))
+            stack.callback(process.kill)
+            until_it_runs(process.pid, path.resolve())
+            return process.pid
+
+        tree = {start(program), start(program)}
+        assert sharers(tree) == 0, "a tree shares nothing with itself"
+        start(other)
+        assert sharers(tree) == 0, "the same words in another file are other pages"
+        start(renamed)
+        start(program)
+        assert sharers(tree) == 2, "whatever it is called by"
+        assert sharers(set()) == 0
+        assert sharers({2**22 + 1}) == 0, "it has ended"
+
+
+def until_it_runs(pid: int, program: Path) -> None:
+    while Path(f"/proc/{pid}/exe").readlink() != program:
+        time.sleep(0.001)
