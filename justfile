@@ -116,6 +116,18 @@ benchmark N *OPTIONS: _environments
 benchmark-quick *OPTIONS: _environments _redis
     @{{ lab }} run --lab local --preset quick "$@"
 
+# Run one study, by name (`just study NAME --help` says its options), as processes of this machine or with --lab compose
+[group('benchmarks')]
+study NAME *OPTIONS: _environments
+    @{{ setup }}/for_lab.sh study "$@"
+    @{{ lab }} study "$@"
+
+# Run every study
+[group('benchmarks')]
+study-all *OPTIONS: _environments
+    @{{ setup }}/for_lab.sh study all "$@"
+    @{{ lab }} study all "$@"
+
 # Complete an interrupted result set, the latest or the one named
 [group('benchmarks')]
 benchmark-resume RESULT=(justfile_directory() / "results/latest") *OPTIONS: _environments

@@ -18,6 +18,11 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def titled(number: int | None, title: str) -> str:
+    """The heading of a scenario, with its number; a study has none."""
+    return title if number is None else f"{number}. {title}"
+
+
 def percent(share: float) -> str:
     """A share as a percentage."""
     return f"{number(100 * share)} %"

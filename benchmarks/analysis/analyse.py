@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.analysis.comparison import compare_pairs, compared_measures
+from benchmarks.analysis.conclusions import with_conclusions
 from benchmarks.analysis.expectations import hold_against
 from benchmarks.analysis.model import Analysis, MeasureDescription, NamedWarning, ScenarioAnalysis, Target, VariantAnalysis
 from benchmarks.analysis.targets import judge, read_targets
 from benchmarks.analysis.warnings import NO_CONTROL, SET_IN_EPOCHS, SET_INCOMPLETE, SETTINGS_DIFFER, scenario_warnings
+from benchmarks.plan.grid import pairs_of
+from benchmarks.plan.suite_plan import Entry
 from benchmarks.record.better import all_parsed
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
@@ -29,10 +32,8 @@ def analyse(path: Path, targets: Sequence[Target] | None = None) -> Analysis:
 def analyse_set(results: ResultSet, targets: Sequence[Target]) -> Analysis:
     """Everything that can be said of a result set; the same set always gives the same."""
     manifest = results.manifest()
-    scenarios = tuple(
-        _scenario(results, name)
-        for name in sorted(manifest["scenarios"], key=lambda name: int(manifest["scenarios"][name]["number"]))
-    )
+    found = sorted((_scenario(results, name) for name in manifest["scenarios"]), key=lambda scenario: scenario.order)
+    scenarios = tuple(with_conclusions(scenario, manifest["control"], results.stored_runs()) for scenario in found)
     return Analysis(
         path=results.path,
         label=manifest["label"],
@@ -58,7 +59,7 @@ def variants_of(results: ResultSet, scenario: str, measures: Iterable[str]) -> d
     """The variants that have runs of a scenario, in the order in which they were entered, with these measures."""
     rows = results.rows(scenario)
     stored = [run for run in results.stored_runs() if run.result.scenario == scenario]
-    entered = entered_variants(results.manifest())
+    entered = entered_variants(results.manifest(), scenario)
     names = [*entered, *sorted({row.variant for row in rows} - set(entered))]
     wanted = list(measures)
     return {
@@ -74,13 +75,25 @@ def variants_of(results: ResultSet, scenario: str, measures: Iterable[str]) -> d
     }
 
 
-def entered_variants(manifest: Mapping[str, Any]) -> list[str]:
-    """The names under which variants were entered, in that order; empty where the manifest does not say."""
-    entries = manifest["settings"].get("entries")
-    if not isinstance(entries, list):
-        return []
-    names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)]
+def entered_variants(manifest: Mapping[str, Any], scenario: str) -> list[str]:
+    """The names under which variants were entered in a scenario, in that order; empty where the manifest does not say."""
+    names = [entry.get("name") for entry in _entries(manifest, scenario)]
     return [name for name in names if isinstance(name, str)]
+
+
+def _entries(manifest: Mapping[str, Any], scenario: str) -> list[Mapping[str, Any]]:
+    entries = manifest["settings"].get("entries")
+    known = (entry for entry in entries if isinstance(entry, Mapping)) if isinstance(entries, list) else ()
+    return [entry for entry in known if entry.get("study", "") in ("", scenario)]
+
+
+def _declared_pairs(manifest: Mapping[str, Any], name: str) -> list[tuple[str, str]] | None:
+    """The pairs of a study that are compared; None of a scenario, in which every pair is."""
+    described = manifest["scenarios"][name]
+    if not described.get("factors"):
+        return None
+    placed = [Entry(e["name"], e["variant"], point=e["point"]) for e in _entries(manifest, name)]
+    return pairs_of(placed, described["factors"], variants_compared=described["variants_compared"])
 
 
 def measures_to_compare(described: Mapping[str, Any]) -> tuple[str, ...]:
@@ -123,6 +136,7 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
         {measure: {variant: found.measures[measure].values for variant, found in variants.items()} for measure in compared},
         better,
         planned_runs(manifest),
+        _declared_pairs(manifest, name),
     )
     return ScenarioAnalysis(
         name=name,
@@ -136,12 +150,13 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
         variants=variants,
         comparisons=comparisons,
         warnings=(
-            *scenario_warnings(name, entered_variants(manifest), variants, described["headline"], compared),
+            *scenario_warnings(name, entered_variants(manifest, name), variants, described["headline"], compared),
             *_made_differently(name, [run for run in results.stored_runs() if run.result.scenario == name]),
             *_without_control(name, manifest["control"], variants, described["shares"]),
         ),
         family_size=family,
         compared_measures=compared,
+        factors=described.get("factors", {}),
         expectations=hold_against(_expected(described), {variant: found.runs for variant, found in variants.items()}),
     )
 
@@ -171,8 +186,8 @@ def _set_warnings(results: ResultSet, made: int) -> Iterable[NamedWarning]:
     manifest = results.manifest()
     if manifest["state"] != "complete":
         runs = planned_runs(manifest)
-        entries = len(entered_variants(manifest))
-        planned = "an unknown number" if runs is None or not entries else runs * entries * len(manifest["scenarios"])
+        entries = sum(len(entered_variants(manifest, name)) for name in manifest["scenarios"])
+        planned = "an unknown number" if runs is None or not entries else runs * entries
         command = shlex.join(("just", "benchmark-resume", str(results.path)))
         yield SET_INCOMPLETE.warning(state=manifest["state"], made=made, planned=planned, command=command)
     for later in manifest.get("epochs", []):

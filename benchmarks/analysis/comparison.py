@@ -38,9 +38,13 @@ class Contest:
 
 
 def compare_pairs(
-    measures: Mapping[str, Values], better: Mapping[str, Direction], planned: int | None = None
+    measures: Mapping[str, Values],
+    better: Mapping[str, Direction],
+    planned: int | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> tuple[tuple[PairComparison, ...], int]:
-    """Compare every pair of variants in every measure, and say how many tests the correction is for.
+    """Compare every pair of variants, or those of ``pairs`` that are there, in every measure, and say how many tests the
+    correction is for.
 
     The family of Holm's correction is all of it: every pair in every measure given, of one scenario, as far as both sides have
     two values or more. So in a scenario without any real difference the chance that even one is shown is below 5 %. Nothing is
@@ -51,7 +55,8 @@ def compare_pairs(
         [
             Contest(measure, a, b, values[a], values[b], better.get(measure))
             for measure, values in measures.items()
-            for a, b in combinations(values, 2)
+            for a, b in (combinations(values, 2) if pairs is None else pairs)
+            if a in values and b in values
         ],
         planned,
     )

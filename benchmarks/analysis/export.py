@@ -36,13 +36,20 @@ _RUNS = pa.schema(
 )
 
 
+_FACTORS = {"text": _NAME, "integer": pa.int64(), "number": pa.float64()}
+"""The columns of what studies vary, by kind."""
+
+
 def export(results: ResultSet, *, tasks: bool = False) -> list[Path]:
     """Write ``runs`` (a row per run and measure; an invalid run is there with ``valid`` false, a measure that was not taken has
-    no value) and, with ``tasks``, ``samples`` and ``tasks`` of all runs, each as ``.csv`` and ``.parquet``, into the result set's
-    folder ``export``. Every file is whole or absent. Returns them. Raises ResultSetError for raw data that cannot be read."""
+    no value; what studies vary are columns) and, with ``tasks``, ``samples`` and ``tasks`` of all runs, each as ``.csv`` and
+    ``.parquet``, into the result set's folder ``export``. Every file is whole or absent. Returns them. Raises ResultSetError for
+    raw data that cannot be read."""
     folder = results.path / FOLDER
     folder.mkdir(exist_ok=True)
-    written = _write(folder, "runs", _RUNS, _run_batches(results))
+    factors = {name: factor for s in results.manifest()["scenarios"].values() for name, factor in s.get("factors", {}).items()}
+    schema = pa.schema([*_RUNS, *((name, _FACTORS[factor["kind"]]) for name, factor in factors.items())])
+    written = _write(folder, "runs", schema, _run_batches(results, schema))
     if tasks:
         for name in ("samples", "tasks"):
             files = [(run, run.folder / f"{name}.parquet") for run in results.stored_runs()]
@@ -87,8 +94,7 @@ def _write(folder: Path, name: str, schema: pa.Schema, batches: Iterator[pa.Reco
     return tables.final
 
 
-def _run_batches(results: ResultSet) -> Iterator[pa.RecordBatch]:
-    executed = {run.result.run: run.record.get("executed_variant") for run in results.stored_runs()}
+def _run_batches(results: ResultSet, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for name, scenario in results.manifest()["scenarios"].items():
         rows: list[Mapping[str, Any]] = [
             {
@@ -99,15 +105,16 @@ def _run_batches(results: ResultSet) -> Iterator[pa.RecordBatch]:
                 "repetition": row.repetition,
                 "valid": row.valid,
                 "flags": ";".join(dict.fromkeys(flag.code for flag in row.flags)),
-                "executed_variant": asked if isinstance(asked := executed[row.run], str) else row.variant,
+                "executed_variant": row.executed or row.variant,
                 "measure": measure,
                 "meaning": meaning,
+                **row.point,
                 "value": None if (value := row.measures.get(measure)) is None else float(value),
             }
             for row in results.rows(name)
             for measure, meaning in scenario["columns"].items()
         ]
-        yield pa.RecordBatch.from_pylist(rows, _RUNS)
+        yield pa.RecordBatch.from_pylist(rows, schema)
 
 
 def _schema(files: Sequence[Path]) -> pa.Schema:

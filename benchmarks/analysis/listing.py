@@ -1,8 +1,9 @@
 """What there is below the folder of results, whatever state it is in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.record.flags import exclusion
 from benchmarks.results.documents import ResultSetError
@@ -22,7 +23,8 @@ class Listed:
     label: str = ""
     lab: str = ""
     state: str = ""
-    scenarios: tuple[int, ...] = ()
+    scenarios: tuple[str, ...] = ()
+    """The numbers of scenarios, the names of studies."""
     variants: tuple[str, ...] = ()
     valid_runs: int = 0
     made_runs: int = 0
@@ -58,11 +60,16 @@ def _listed(path: Path, latest: bool) -> Listed:
         label=manifest["label"],
         lab=lab if isinstance(lab, str) else "",
         state=manifest["state"],
-        scenarios=tuple(sorted(int(scenario["number"]) for scenario in manifest["scenarios"].values())),
+        scenarios=tuple(_short_names(manifest["scenarios"])),
         variants=tuple(_distinct(run.result.variant for run in runs)),
         valid_runs=sum(run.result.keeps(manifest["scenarios"][run.result.scenario]["headline"]) for run in runs),
         made_runs=sum(exclusion(run.result.flags) is None for run in runs),
     )
+
+
+def _short_names(scenarios: Mapping[str, Any]) -> list[str]:
+    numbers = sorted(described["number"] for described in scenarios.values() if described["number"] is not None)
+    return [*map(str, numbers), *sorted(name for name, described in scenarios.items() if described["number"] is None)]
 
 
 def _distinct(names: Iterator[str]) -> list[str]:

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.analysis.expectations import ExpectationResult
+from benchmarks.conclusion import Conclusion
+from benchmarks.plan.grid import Point
 from benchmarks.record.better import Direction, place
 from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.flags import Flag, Severity, exclusion
 from benchmarks.record.run_data import RunResult
 from benchmarks.statistics import Interval
+from benchmarks.words import titled
 from tasks.contract import Track
 
 
@@ -96,6 +99,11 @@ class VariantAnalysis:
     """How its worker ran, as recorded: processes, slots, execution, guarantee, settings, versions. Empty if none ever ran."""
 
     @property
+    def point(self) -> Point:
+        """Where in the grid of its study; empty in a scenario."""
+        return self.runs[0].point
+
+    @property
     def track(self) -> Track:
         """The one on which it was entered."""
         return self.runs[0].track
@@ -172,7 +180,8 @@ class ScenarioAnalysis:
     """All of one scenario."""
 
     name: str
-    number: int
+    number: int | None
+    """None of a study."""
     title: str
     question: str
     headline: str
@@ -186,7 +195,8 @@ class ScenarioAnalysis:
     variants: Mapping[str, VariantAnalysis]
     """In the order in which they were entered; only those that have runs."""
     comparisons: tuple[PairComparison, ...]
-    """Every pair of variants for each of :attr:`compared_measures`, measure by measure."""
+    """Every pair of variants for each of :attr:`compared_measures`, measure by measure; of a study the pairs that
+    :func:`benchmarks.plan.grid.pairs_of` names."""
     warnings: tuple[NamedWarning, ...]
     """Those of this scenario, its variants and their runs."""
     family_size: int
@@ -195,6 +205,20 @@ class ScenarioAnalysis:
     """Headline first, then those of the summary; without shares of the control's mean of another of them."""
     expectations: tuple[ExpectationResult, ...] = ()
     """Measures held against what another says they should be; empty where nothing was expected, or measured."""
+    factors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What a study varied, as the manifest describes it, in order; empty of a scenario."""
+    conclusions: tuple[Conclusion, ...] = ()
+    """What a study answers; empty of a scenario."""
+
+    @property
+    def titled(self) -> str:
+        """The title, with the number before it where there is one."""
+        return titled(self.number, self.title)
+
+    @property
+    def order(self) -> tuple[bool, int, str]:
+        """Scenarios by number, then studies by name."""
+        return self.number is None, self.number or 0, self.name
 
     def ranked(self) -> tuple[VariantAnalysis, ...]:
         """The variants by the headline's mean, best first; those without one last."""
@@ -205,6 +229,16 @@ class ScenarioAnalysis:
             return mean is None, 0.0 if mean is None else place(direction, mean)
 
         return tuple(sorted(self.variants.values(), key=rank))
+
+    def drawn_frameworks(self) -> dict[str, str]:
+        """The framework of all that a chart may be of: the variants, and for the points of a study those that ran there."""
+        names = {name: variant.framework for name, variant in self.variants.items()}
+        return names | {v.executed: v.framework for v in self.variants.values() if v.point}
+
+    def shown_in_legend(self) -> tuple[VariantAnalysis, ...]:
+        """The variants as they are ranked; of a study one of the points of each variant, as they are drawn alike."""
+        of_each = {variant.executed if variant.point else variant.name: variant for variant in reversed(self.ranked())}
+        return tuple(variant for variant in self.ranked() if variant in of_each.values())
 
     def comparison(self, measure: str, a: str, b: str) -> PairComparison | None:
         """The comparison of two variants, in whichever order they are stored; None if there is none."""

@@ -16,6 +16,7 @@ from benchmarks.analysis.model import (
     TargetResult,
     VariantAnalysis,
 )
+from benchmarks.conclusion import Conclusion
 from benchmarks.record.better import all_written
 from benchmarks.results.documents import FORMAT_VERSION, to_json, validate
 from benchmarks.results.files import write_text
@@ -105,6 +106,7 @@ def _scenario(scenario: ScenarioAnalysis) -> dict[str, Any]:
         "ranking": [variant.name for variant in scenario.ranked()],
         "variants": {name: _variant(variant) for name, variant in scenario.variants.items()},
         "comparisons": [_comparison(found) for found in scenario.comparisons],
+        **({"conclusions": [_conclusion(found) for found in scenario.conclusions]} if scenario.conclusions else {}),
         **({"expectations": [_expectation(found) for found in scenario.expectations]} if scenario.expectations else {}),
     }
 
@@ -113,6 +115,7 @@ def _variant(variant: VariantAnalysis) -> dict[str, Any]:
     return {
         "framework": variant.framework,
         "executed": variant.executed,
+        **({"factors": dict(variant.point)} if variant.point else {}),
         "track": variant.track,
         "processes": variant.processes,
         "concurrency": variant.concurrency,
@@ -140,6 +143,17 @@ def _description(measure: MeasureDescription) -> dict[str, Any]:
 def _comparison(found: PairComparison) -> dict[str, Any]:
     values = dataclasses.asdict(found) | _ends("ratio", found.interval)
     return {name: values[name] for name in _COMPARED}
+
+
+def _conclusion(found: Conclusion) -> dict[str, Any]:
+    return {
+        "question": found.question,
+        "text": found.text,
+        "decided": found.decided,
+        "evidence": [dataclasses.asdict(item) for item in found.evidence],
+        "headings": list(found.headings),
+        "rows": [list(row) for row in found.rows],
+    }
 
 
 def _expectation(found: ExpectationResult) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def read_targets(file: Path = TARGETS) -> tuple[Target, ...]:
 
 def judge(targets: Sequence[Target], scenarios: Sequence[ScenarioAnalysis], control: str | None) -> tuple[TargetResult, ...]:
     """Every target on every variant that it is for; one that cannot be measured here stands once, with the reason."""
-    by_number = {scenario.number: scenario for scenario in scenarios}
+    by_number = {scenario.number: scenario for scenario in scenarios if scenario.number is not None}
     return tuple(result for target in targets for result in _judge(target, by_number, control))
 
 

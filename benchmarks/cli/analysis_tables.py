@@ -26,6 +26,7 @@ from benchmarks.analysis.model import (
 )
 from benchmarks.analysis.storing import PAIRS
 from benchmarks.cli.summary import NARROWEST, STYLES
+from benchmarks.conclusion import Conclusion
 from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.words import from_to, number, p_value, plus_minus
 
@@ -47,14 +48,30 @@ def print_analysis(console: Console, analysis: Analysis) -> None:
     console.print(clean(machine, "dim"))
     for scenario in analysis.scenarios:
         console.print()
-        console.print(clean(f"{scenario.number}. {scenario.title}", "bold"))
+        console.print(clean(scenario.titled, "bold"))
         console.print(clean(scenario.question))
+        print_conclusions(console, scenario.conclusions)
         if scenario.variants:
             console.print(_figures(scenario))
         _print_pairs(console, scenario)
         _print_expectations(console, scenario)
     print_warnings(console, analysis.all_warnings())
     print_targets(console, analysis.targets)
+
+
+def print_conclusions(console: Console, conclusions: Sequence[Conclusion]) -> None:
+    """What a study answers: each question with its table and its answer."""
+    for found in conclusions:
+        console.print()
+        console.print(clean(found.question, "bold"), soft_wrap=True)
+        if found.rows:
+            table = _table("")
+            for heading in found.headings:
+                table.add_column(clean(heading), overflow="fold")
+            for row in found.rows:
+                table.add_row(*map(clean, row))
+            console.print(table)
+        console.print(clean(found.text, "" if found.decided else "yellow"), soft_wrap=True)
 
 
 def print_warnings(console: Console, warnings: Sequence[NamedWarning]) -> None:
@@ -160,7 +177,7 @@ def print_list(console: Console, listed: Iterable[Listed]) -> None:
             clean(found.created_utc.removesuffix("+00:00").replace("T", " ")),
             clean(found.label),
             clean(found.lab),
-            clean(", ".join(map(str, found.scenarios))),
+            clean(", ".join(found.scenarios)),
             clean(f"{len(found.variants)}: {', '.join(found.variants)}" if found.variants else "none"),
             clean(f"{found.valid_runs} / {found.made_runs}"),
             clean(found.state, "" if complete else "yellow"),

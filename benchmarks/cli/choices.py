@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -25,8 +25,9 @@ from benchmarks.run.labs.local import LocalLab
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.redis_server import RedisServer
 from benchmarks.scenarios import all_scenarios
+from benchmarks.studies import all_studies
 from tasks.causes import cause
-from tasks.contract import Track
+from tasks.contract import Track, Variant
 
 NORMALISED: Track = "normalised"
 Result = Annotated[Path | None, typer.Argument(help="A result set's folder; without one the latest.", metavar="[RESULT]")]
@@ -85,6 +86,14 @@ def scenarios_of(wanted: str) -> list[Scenario]:
     return chosen
 
 
+def named_in(plan: SuitePlan) -> list[Scenario]:
+    """The scenarios and studies of a plan. Raises UserError for one that this version does not have."""
+    known: dict[str, Scenario] = {**all_scenarios(), **all_studies()}
+    if missing := [name for name in plan.scenarios if name not in known]:
+        raise UserError(f"this version has no {', '.join(missing)}")
+    return [known[name] for name in plan.scenarios]
+
+
 def sizes_of(options: list[str], scenarios: list[Scenario]) -> dict[str, float | int]:
     """Sizes set as ``name=number``. Raises UserError for one that no scenario has, or that is no number of at least 0
     (which of them may be 0, their scenarios say)."""
@@ -121,6 +130,14 @@ def entries_of(variants: str, lab: Lab, tracks: Sequence[Track]) -> tuple[Entry,
         return on_tracks(entries, tracks, control)
     except ValueError as error:
         raise UserError(cause(error)) from None
+
+
+def described_variants(lab: Lab, names: Iterable[str]) -> list[Variant]:
+    """What the frameworks say of these variants, in this order."""
+    known = lab.variants()
+    found = _descriptions(lab, [Entry(name, name) for name in names])
+    described = {v["name"]: Variant(**v) for framework in found.values() for v in framework["variants"]}
+    return [described[name] for name in names if name in known]
 
 
 def _descriptions(lab: Lab, entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:

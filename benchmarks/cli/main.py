@@ -21,6 +21,7 @@ from benchmarks.cli.report import report_app
 from benchmarks.cli.run import run_app
 from benchmarks.cli.separation import separation_app
 from benchmarks.cli.settings import SettingsError
+from benchmarks.cli.study import study_app
 from benchmarks.cli.terminal import heed_caller
 from benchmarks.results.documents import ResultSetError
 from benchmarks.run.labs.lab import LabError
@@ -42,6 +43,7 @@ for commands in (
     documents_app,
 ):
     app.add_typer(commands)
+app.add_typer(study_app, name="study")
 app.add_typer(docker_app, name="docker")
 app.add_typer(redis_app, name="redis")
 

@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from benchmarks.analysis.analyse import analyse_set
 from benchmarks.checkout import lab_command
 from benchmarks.cli.alone import Share, alone, say_what_is_up
+from benchmarks.cli.analysis_tables import print_conclusions
 from benchmarks.cli.choices import (
     NORMALISED,
     LabName,
@@ -15,6 +17,7 @@ from benchmarks.cli.choices import (
     entries_of,
     lab_of,
     manifest_of,
+    named_in,
     plan_of,
     require_sense,
     scenarios_of,
@@ -83,16 +86,17 @@ def run(
         return
     scenarios = scenarios_of(scenario)
     sizes, tracks = sizes_of(size or [], scenarios), tracks_of(track)
-    with alone(share_the_machine) as flags, _lab_beside_others(lab) as running:
+    with alone(share_the_machine) as flags, lab_beside_others(lab) as running:
         entries = entries_of(variants or ",".join(running.variants()), running, tracks)
         plan = plan_of(settings, lab, preset, scenarios, entries, sizes)
         require_sense(plan, scenarios)
         results = ResultSet.create(settings.benchmark_output_dir, label or preset.value, manifest_of(plan, scenarios, running))
         with writing_to(results.path):
-            _execute(plan, scenarios, running, results, flags)
+            execute(plan, scenarios, running, results, flags)
 
 
-def _lab_beside_others(name: LabName) -> Lab:
+def lab_beside_others(name: LabName) -> Lab:
+    """The lab, not yet up; what else is up on this machine is said."""
     if name is LabName.LOCAL:
         say_what_is_up()
     return lab_of(name)
@@ -108,11 +112,11 @@ def _resume(path: Path, share: bool, accept_differences: bool) -> None:
             raise UserError(f"{path} holds no plan that this version can resume ({cause(error)})") from None
         if PROFILER in made_with:
             raise UserError(f"{path} holds profiles, which are not gone on with: make them anew with `just profile`")
-        with writing_to(path), _lab_beside_others(LabName(plan.lab)) as running:
+        with writing_to(path), lab_beside_others(LabName(plan.lab)) as running:
             missing = sorted({entry.variant for entry in plan.entries} - set(running.variants()))
             if missing:
                 raise UserError(f"{path} was begun with variants that this lab does not have: {', '.join(missing)}")
-            scenarios = scenarios_of(",".join(plan.scenarios))
+            scenarios = named_in(plan)
             before, now = ResultSet.open(path).manifest(), manifest_of(plan, scenarios, running)
             changed = differences(before, now)
             if changed and not accept_differences:
@@ -127,10 +131,11 @@ def _resume(path: Path, share: bool, accept_differences: bool) -> None:
             if changed:
                 results.begin_epoch(changed, now)
             say(f"Resuming {results.path}: {len(results.completed())} runs are there already.")
-            _execute(plan, scenarios, running, results, flags)
+            execute(plan, scenarios, running, results, flags)
 
 
-def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet, flags: tuple[Flag, ...]) -> None:
+def execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: ResultSet, flags: tuple[Flag, ...]) -> None:
+    """Make all runs of a plan, and say how it ended. Raises Exit where no run has a figure."""
     say(f"Writing to {results.path}")
     try:
         with display(console) as shown, board_of(lab) as board:
@@ -145,6 +150,10 @@ def _execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: Resu
         errors.print(Text(kept), soft_wrap=True)
         raise
     results.finish("complete")
+    if any(scenario.factors for scenario in scenarios):
+        for analysed in analyse_set(results, ()).scenarios:
+            print_conclusions(console, analysed.conclusions)
+        say("")
     print_end(console, results)
     if not any(stored.result.has_figures for stored in results.stored_runs()):
         raise typer.Exit(INVALID)

@@ -61,7 +61,7 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult], measures: Se
     together. Runs are counted as valid by it."""
     tracks = sorted({r.track for r in results})
     only = f"{tracks[0]}, " if len(tracks) == 1 else ""
-    title = f"{scenario.number}. {scenario.title} ({only}processes×tasks at once within each)"
+    title = f"{words.titled(scenario.number, scenario.title)} ({only}processes×tasks at once within each)"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("variant", no_wrap=True)
     table.add_column("valid", justify="right", no_wrap=True)

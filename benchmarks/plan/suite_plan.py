@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
+from benchmarks.plan.grid import Point
 from tasks.contract import Track
 
 NAME = re.compile(r"[a-z0-9-]+")
@@ -28,6 +29,10 @@ class Entry:
     track: Track = "normalised"
     concurrency: int | None = None
     """Tasks at once within each of its processes, where they are not those of the suite or its track."""
+    study: str = ""
+    """The study that it is a point of; empty: it runs in every scenario of the suite."""
+    point: Point = field(default_factory=dict, hash=False)
+    """Where in the grid of its study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class SuitePlan:
         own = {field.name: data[field.name] for field in fields(cls)}
         entries = tuple(Entry(**{"track": track_of(data), **entry}) for entry in data["entries"])
         return cls(**{**own, "entries": entries, "scenarios": tuple(data["scenarios"])})
+
+    def entries_of(self, scenario: str) -> tuple[Entry, ...]:
+        """The entries that run in a scenario or study of this name."""
+        return tuple(entry for entry in self.entries if entry.study in ("", scenario))
 
     def sizes_of(self, scenario: Sized) -> dict[str, float | int]:
         """The sizes that the scenario runs with."""

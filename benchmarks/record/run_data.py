@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.plan.grid import Point
 from benchmarks.plan.wishes import StartWish
 from benchmarks.record.accounting import Account
 from benchmarks.record.flags import Flag, invalid_phases
@@ -191,6 +192,8 @@ class RunContext:
     seed: int
     facts: Mapping[str, float] = field(default_factory=dict)
     earlier_speeds_per_s: tuple[float, ...] = ()
+    point: Point = field(default_factory=dict)
+    """Where in the grid of its study; empty of a scenario."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +237,10 @@ class RunResult:
     """Of the first worker of the run; None where none was ever warm."""
     concurrency: int | None = None
     """Tasks at once within each of them."""
+    point: Point = field(default_factory=dict)
+    """Where in the grid of its study; empty of a scenario."""
+    executed: str = ""
+    """The variant that ran, whatever the name that it was entered under; empty in sets that do not say."""
     epoch: int = 1
     """1 under the conditions that the set was begun under; 2, 3, ... where it was gone on with under others."""
 

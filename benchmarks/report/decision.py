@@ -38,7 +38,10 @@ class Answer:
 
 
 def answers(scenario: ScenarioAnalysis, control: str | None) -> Iterator[Answer]:
-    """The answers of a scenario: one for each measure that was compared and has a better direction, and that a valid run has."""
+    """The answers of a scenario: one for each measure that was compared and has a better direction, and that a valid run has. A
+    study has none: its points are no choices of one question, and it draws conclusions of its own."""
+    if scenario.factors:
+        return
     for measure in scenario.compared_measures:
         if measure in scenario.better and (answer := _answer(scenario, measure, control)) is not None:
             yield answer

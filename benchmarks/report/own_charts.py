@@ -4,13 +4,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.analysis.model import ScenarioAnalysis
 from benchmarks.chart import Chart
 from benchmarks.report.interactive import figures
 from benchmarks.report.pictures import draw
 from benchmarks.report.style import Style
 from benchmarks.results.chart_data import ChartData
-from benchmarks.results.stored_run import StoredRun
 from benchmarks.run.contract import Scenario
 from tasks.causes import named_cause
 
@@ -44,18 +42,6 @@ class ScenarioCharts:
         return (*self.general, *self.own)
 
 
-def chart_data(analysis: ScenarioAnalysis, control: str | None, stored: Sequence[StoredRun]) -> ChartData:
-    """What a scenario gets to draw from, of all the stored runs of its result set."""
-    drawn = [variant for variant in analysis.ranked() if variant.has_figures]
-    valid = [run for run in stored if run.result.scenario == analysis.name and run.result.valid]
-    return ChartData(
-        variants=tuple(variant.name for variant in drawn),
-        control=control,
-        measured={v.name: {name: measure.values for name, measure in v.measures.items()} for v in drawn},
-        runs={v.name: tuple(run for run in valid if run.result.group == v.name) for v in drawn},
-    )
-
-
 def with_own(
     general: Sequence[Chart],
     scenario: Scenario | None,
@@ -73,7 +59,7 @@ def with_own(
     for found in _brought(scenario, data):
         if isinstance(found, Undrawn):
             undrawn.append(found)
-        elif (reason := _objection(found, taken, data.variants, styles, frameworks)) is not None:
+        elif (reason := _objection(found, taken, data.drawable, styles, frameworks)) is not None:
             undrawn.append(Undrawn(str(found.name), reason))
         else:
             own.append(found)

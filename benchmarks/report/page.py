@@ -74,6 +74,12 @@ class ScenarioView:
     undrawn: tuple[Undrawn, ...]
     warnings: tuple[WarningGroup, ...]
 
+    @property
+    def name(self) -> str:
+        """How other sections call it."""
+        number = self.analysis.number
+        return self.analysis.name if number is None else f"scenario {number}"
+
     def link(self, variant: str, measure: str) -> str:
         """Where the mean is."""
         return f"{MEASURES}#row={self.described_rows[variant, measure]}"
@@ -126,9 +132,9 @@ def _scenario_view(
     described_rows: Mapping[tuple[str, str], int],
     pair_rows: Mapping[tuple[str, str, str], int],
 ) -> ScenarioView:
-    frameworks = {name: variant.framework for name, variant in scenario.variants.items()}
+    frameworks = scenario.drawn_frameworks()
     runs = sorted(run.run for variant in scenario.variants.values() for run in variant.runs)
-    anchor = f"scenario-{scenario.number}"
+    anchor = f"scenario-{scenario.number}" if scenario.number is not None else scenario.name.replace("_", "-")
     # A chart of the scenario's own may be called as a part of its section is.
     ids = [f"{anchor}-{chart.name}" for chart in charts.general] + [f"{anchor}-own-{chart.name}" for chart in charts.own]
     views = [_chart_view(scenario, id_, chart, styles, frameworks, linked) for id_, chart in zip(ids, charts.all(), strict=True)]

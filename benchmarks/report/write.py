@@ -1,16 +1,18 @@
 """Pictures and reports into a result set's folder: each file is written beside its place and renamed when it is whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.analysis.analyse import analyse_set
-from benchmarks.analysis.model import Analysis
+from benchmarks.analysis.conclusions import chart_data
+from benchmarks.analysis.model import Analysis, ScenarioAnalysis
 from benchmarks.analysis.storing import store
 from benchmarks.analysis.targets import read_targets
+from benchmarks.chart import Chart
 from benchmarks.checkout import lab_command
 from benchmarks.report.charts import charts_of
-from benchmarks.report.own_charts import ScenarioCharts, chart_data, with_own
+from benchmarks.report.own_charts import ScenarioCharts, with_own
 from benchmarks.report.page import Linked, render_html, render_markdown, scenario_views
 from benchmarks.report.pictures import draw
 from benchmarks.report.recorded import RunCurves, reduce_run
@@ -20,6 +22,7 @@ from benchmarks.results.documents import ResultSetError
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
 from benchmarks.scenarios import all_scenarios
+from benchmarks.studies import all_studies
 
 PICTURES = "pictures"
 PAGE = "summary_report.html"
@@ -44,7 +47,7 @@ def write_pictures(path: Path, scenarios: Mapping[str, Scenario] | None = None) 
     look = _styles(analysis)
     titles = {scenario.name: scenario.title for scenario in analysis.scenarios}
     written: list[Path] = []
-    found = _charts(results, analysis, look, all_scenarios() if scenarios is None else scenarios)
+    found = _charts(results, analysis, look, _known() if scenarios is None else scenarios)
     for scenario, charts in found.items():
         for chart in charts.all():
             for ending, content in draw(chart, titles[scenario], look).items():
@@ -65,7 +68,7 @@ def write_report(path: Path, scenarios: Mapping[str, Scenario] | None = None) ->
     if not all((results.path / f"{name}.csv").is_file() for name in results.manifest()["scenarios"]):
         results.write_tables()
     look, linked = _styles(analysis), _linked(results.path)
-    charts = _charts(results, analysis, look, all_scenarios() if scenarios is None else scenarios)
+    charts = _charts(results, analysis, look, _known() if scenarios is None else scenarios)
     store(analysis)
     views = scenario_views(analysis, charts, look, linked)
     files = [
@@ -83,7 +86,10 @@ def _read(path: Path) -> tuple[ResultSet, Analysis]:
 
 
 def _styles(analysis: Analysis) -> dict[str, Style]:
-    return styles({v.name: v.framework for scenario in analysis.scenarios for v in scenario.variants.values()})
+    """A point of a study looks like the variant that ran there."""
+    found = [v for scenario in analysis.scenarios for v in scenario.variants.values()]
+    of_variants = styles({v.executed if v.point else v.name: v.framework for v in found})
+    return of_variants | {v.name: of_variants[v.executed] for v in found if v.point}
 
 
 def _charts(
@@ -92,15 +98,24 @@ def _charts(
     """By scenario; one run's raw data is read at a time."""
     charts = {}
     for scenario in analysis.scenarios:
-        curves: dict[str, list[RunCurves]] = {}
-        for stored in results.stored_runs():
-            if stored.result.scenario == scenario.name and "" not in stored.result.invalid_phases:
-                curves.setdefault(stored.result.group, []).append(reduce_run(stored))
-        general = charts_of(scenario_data(analysis, scenario, curves))
+        general = () if scenario.factors else _general(results, analysis, scenario)
         data = chart_data(scenario, analysis.control, results.stored_runs())
-        frameworks = {name: variant.framework for name, variant in scenario.variants.items()}
-        charts[scenario.name] = with_own(general, scenarios.get(scenario.name), data, look, frameworks)
+        charts[scenario.name] = with_own(general, scenarios.get(scenario.name), data, look, scenario.drawn_frameworks())
     return charts
+
+
+def _general(results: ResultSet, analysis: Analysis, scenario: ScenarioAnalysis) -> Sequence[Chart]:
+    """Those that every scenario gets. They have a line or a bar for each variant: the points of a study, which draws its own, are
+    too many for that."""
+    curves: dict[str, list[RunCurves]] = {}
+    for stored in results.stored_runs():
+        if stored.result.scenario == scenario.name and "" not in stored.result.invalid_phases:
+            curves.setdefault(stored.result.group, []).append(reduce_run(stored))
+    return charts_of(scenario_data(analysis, scenario, curves))
+
+
+def _known() -> dict[str, Scenario]:
+    return {**all_scenarios(), **all_studies()}
 
 
 def _left_out(charts: Mapping[str, ScenarioCharts]) -> tuple[str, ...]:

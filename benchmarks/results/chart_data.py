@@ -1,10 +1,11 @@
 """What a scenario gets to draw pictures of its own from: what a stored result set holds of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from benchmarks.plan.grid import Point
 from benchmarks.results.stored_run import StoredRun
 from benchmarks.statistics import Interval, mean_interval
 
@@ -22,6 +23,15 @@ class ChartData:
     runs: Mapping[str, tuple[StoredRun, ...]]
     """For each variant the runs of which nothing is invalid, in that order; there may be none. Their tasks, samples and readings
     are read from disk when asked for, which raises ResultSetError where they cannot be."""
+    points: Mapping[str, Point] = field(default_factory=dict)
+    """Where in the grid of a study each of them is; empty of a scenario."""
+    executed: Mapping[str, str] = field(default_factory=dict)
+    """The framework's own name of the variant that ran, for each of them."""
+
+    @property
+    def drawable(self) -> tuple[str, ...]:
+        """What a picture can have a series of: the variants, and of a study those that ran at its points."""
+        return (*self.variants, *dict.fromkeys(self.executed[name] for name in self.points))
 
     def values(self, variant: str, measure: str) -> tuple[float, ...]:
         """Over the runs that count for it; empty where none does, as in a set that is older than the measure."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.plan.grid import Factor
 from benchmarks.record.better import Direction, all_written
 from infrastructure.environment import made
 
@@ -21,8 +22,8 @@ class Described(Protocol):
         ...
 
     @property
-    def number(self) -> int:
-        """Its number."""
+    def number(self) -> int | None:
+        """Its number; None of a study."""
         ...
 
     @property
@@ -58,6 +59,16 @@ class Described(Protocol):
     @property
     def better(self) -> Mapping[str, Direction]:
         """Which way measures are better."""
+        ...
+
+    @property
+    def factors(self) -> Sequence[Factor]:
+        """What a study varies; empty of a scenario."""
+        ...
+
+    @property
+    def variants_compared(self) -> bool:
+        """Whether points of a study that differ in their variant alone are compared."""
         ...
 
     @property
@@ -107,7 +118,13 @@ def describe_scenario(scenario: Described) -> dict[str, Any]:
         "shares": dict(scenario.shares),
         "better": all_written(scenario.better),
         "expected": dict(scenario.expected),
+        **(_varied(scenario) if scenario.factors else {}),
     }
+
+
+def _varied(study: Described) -> dict[str, Any]:
+    factors = {factor.name: factor.described() for factor in study.factors}
+    return {"factors": factors, "variants_compared": study.variants_compared}
 
 
 def queuelab_version() -> str:

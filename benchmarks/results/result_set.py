@@ -38,7 +38,7 @@ FORMAT = "queuelab-result-set"
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]*")
 _RUN_FOLDER = re.compile(
-    r"(?P<run>\d{4,})_(?P<scenario>scenario_[0-9]+_[a-z0-9_]+)_(?P<variant>[a-z0-9-]+)_(?P<repetition>\d{2,})"
+    r"(?P<run>\d{4,})_(?P<scenario>(?:scenario_[0-9]+|study)_[a-z0-9_]+)_(?P<variant>[a-z0-9-]+)_(?P<repetition>\d{2,})"
 )
 
 
@@ -228,9 +228,10 @@ class ResultSet:
     def write_rows(self, scenario: str) -> Path:
         """Write the CSV of a scenario anew. Cheap enough to be done after every run."""
         rows, measures = self._measured(scenario)
+        described = self._manifest["scenarios"][scenario]
         table = self._path / f"{scenario}.csv"
         with taken_by_disk(self._path):
-            write_text(table, csv_text(rows, measures, list(self._manifest["scenarios"][scenario]["columns"])))
+            write_text(table, csv_text(rows, measures, list(described["columns"]), list(described.get("factors", ()))))
         return table
 
     def write_tables(self, scenarios: Collection[str] | None = None) -> list[Path]:

@@ -74,6 +74,7 @@ def run_document(result: RunResult, record: Mapping[str, Any]) -> dict[str, Any]
         "track": result.track,
         "processes": result.processes,
         "concurrency": result.concurrency,
+        **({"factors": dict(result.point)} if result.point else {}),
         "epoch": result.epoch,
         "measures": dict(result.measures),
         "spoiled": dict(result.spoiled),
@@ -105,6 +106,8 @@ def result_from(document: Mapping[str, Any], track: Track) -> RunResult:
         track=document.get("track", track),
         processes=document.get("processes", processes),
         concurrency=document.get("concurrency", slots // processes if slots and processes else None),
+        point=document.get("factors", {}),
+        executed=document["record"].get("executed_variant") or "",
         # Sets older than this have but one.
         epoch=document.get("epoch", 1),
     )

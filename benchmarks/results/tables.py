@@ -23,11 +23,17 @@ WORKER_COLUMNS = ("track", "worker_processes", "worker_concurrency")
 """What its worker was: the first of the run, where a scenario has several."""
 
 
-def csv_columns(measures: Sequence[str], *, epochs: bool = False) -> list[str]:
-    """The header of a scenario's CSV, given its measures in order; with the epoch of a row where there is more than one."""
+EXECUTED = "executed_variant"
+"""Which variant ran at a point of a study."""
+
+
+def csv_columns(measures: Sequence[str], factors: Sequence[str] = (), *, epochs: bool = False) -> list[str]:
+    """The header of a scenario's CSV, given its measures in order, and the factors of a study; with the epoch of a row where
+    there is more than one."""
     leading = [name for name in LEADING_MEASURES if name in measures]
     further = [name for name in measures if name not in LEADING_MEASURES]
     leads = ["framework", "run", *leading, "variant", "valid", "flags", "invalid_phases", *WORKER_COLUMNS]
+    leads += [EXECUTED, *factors] if factors else []
     return [*leads, *(("epoch",) if epochs else ()), *further]
 
 
@@ -75,7 +81,7 @@ def _values(rows: _Rows, measures: Sequence[_Values], name: str) -> list[float]:
     return [float(value) for value in values if value is not None]
 
 
-def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -> str:
+def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str], factors: Sequence[str] = ()) -> str:
     """The scenario's CSV. The totals tell of a run whatever became of it: they stand in its row, though in no statistic."""
     data = [
         {
@@ -86,6 +92,8 @@ def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -
             "invalid_phases": ";".join(phase or WHOLE_RUN for phase in sorted(row.invalid_phases)),
             "flags": ";".join(dict.fromkeys(flag.code for flag in row.flags)),
             **dict(zip(WORKER_COLUMNS, (row.track, row.processes, row.concurrency), strict=True)),
+            EXECUTED: row.executed,
+            **row.point,
             "epoch": row.epoch,
             **values,
             **{name: row.spoiled[name] for name in TOTAL_COLUMNS if name in row.spoiled and values.get(name) is None},
@@ -93,7 +101,7 @@ def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str]) -
         for row, values in zip(rows, measures, strict=True)
     ]
     # As objects, so that an integer stays one in a column where a failed run has none.
-    header = csv_columns(columns, epochs=any(row.epoch > 1 for row in rows))
+    header = csv_columns(columns, factors, epochs=any(row.epoch > 1 for row in rows))
     return pd.DataFrame(data, columns=header, dtype=object).to_csv(index=False, lineterminator="\n")
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import pandas as pd
 
 from benchmarks.chart import Chart
+from benchmarks.plan.grid import Factor
 from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
@@ -82,8 +83,8 @@ class Scenario(Protocol):
     ``benchmarks.scenarios``."""
 
     @property
-    def number(self) -> int:
-        """1, 2, 3, ..."""
+    def number(self) -> int | None:
+        """1, 2, 3, ...; None of a study."""
         ...
 
     @property
@@ -138,6 +139,16 @@ class Scenario(Protocol):
     def expected(self) -> Mapping[str, str]:
         """The measures that are expected to have the value of another: measure -> that other. An analysis says for each variant
         whether they have it, within 5 %."""
+        ...
+
+    @property
+    def factors(self) -> Sequence[Factor]:
+        """What a study varies; empty of a scenario. Where in their grid a run is, ``RunContext.point`` says."""
+        ...
+
+    @property
+    def variants_compared(self) -> bool:
+        """Whether points of a study that differ in their variant alone are compared."""
         ...
 
     @property

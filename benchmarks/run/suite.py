@@ -99,7 +99,7 @@ class Suite:
         """The planned runs, then those beyond: what the planned ones gave is shown before time is spent on more."""
         planned = range(1, self._plan.runs + 1)
         made = [self._round(runner, scenario, repetition) for repetition in planned]
-        wanting = [entry.name for entry in self._plan.entries if self._wants_another(scenario, entry)]
+        wanting = [entry.name for entry in self._plan.entries_of(scenario.name) if self._wants_another(scenario, entry)]
         if any(made) and wanting:
             self._display.end_planned_runs(scenario, self._results.rows(scenario.name), wanting)
         for repetition in range(self._plan.runs + 1, self._plan.max_runs + 1):
@@ -108,7 +108,8 @@ class Suite:
     def _round(self, runner: Runner, scenario: Scenario, repetition: int) -> int:
         """Make the runs of one repetition that are due. Returns how many those were."""
         made = 0
-        for entry in order_of_round(self._plan.entries, self._plan.seed, scenario.name, repetition):
+        entries = self._plan.entries_of(scenario.name)
+        for entry in order_of_round(entries, self._plan.seed, scenario.name, repetition):
             if self._is_due(scenario, entry, repetition):
                 self._run(runner, scenario, entry, repetition)
                 made += 1
@@ -149,7 +150,8 @@ class Suite:
 
     def _total(self) -> int:
         """How many runs the suite will have, as far as is known now."""
-        return sum(self._runs_of(scenario, entry) for scenario in self._scenarios for entry in self._plan.entries)
+        planned = ((scenario, entry) for scenario in self._scenarios for entry in self._plan.entries_of(scenario.name))
+        return sum(self._runs_of(scenario, entry) for scenario, entry in planned)
 
     def _runs_of(self, scenario: Scenario, entry: Entry) -> int:
         plan, made = self._plan, self._results_of(scenario, entry)
@@ -186,6 +188,7 @@ class Suite:
             warmup_s=plan.warmup_s,
             timeout_s=plan.run_timeout_s,
             earlier_speeds_per_s=self._results.machine_speeds_per_s(),
+            point=entry.point,
         )
         self._board.begin_run(scenario.name, spec.framework, spec.variant, spec.run, repetition, max(made, self._total()))
         failed = self._to_repeat(self._failed.get((scenario.name, entry.name), []), repetition)
@@ -221,7 +224,9 @@ class Suite:
         """One row that says so and why, in the place of all runs."""
         flag = UNSUPPORTED.flag(reason=reason)
         run = self._results.next_run()
-        row = RunResult(scenario.name, framework, entry.name, run, 1, valid=False, flags=(flag,), track=entry.track)
+        row = RunResult(
+            scenario.name, framework, entry.name, run, 1, valid=False, flags=(flag,), track=entry.track, point=entry.point
+        )
         result = replace(row, epoch=self._results.epoch)
         self._results.store_run(result, tasks_frame({}), samples_frame(()), {"executed_variant": entry.variant})
         self._results.write_rows(scenario.name)
@@ -242,6 +247,7 @@ def result_of(recorded: RecordedRun, name: str, standing: Sequence[Flag] = ()) -
         track=spec.track,
         processes=None if data is None else data.worker.processes,
         concurrency=None if data is None else data.worker.concurrency,
+        point=spec.point,
     )
     if recorded.failure is not None or data is None:
         died = data is not None and data.worker.died is not None

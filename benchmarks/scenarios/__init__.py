@@ -32,7 +32,7 @@ _MODULE = re.compile(r"scenario_(\d+)_[a-z0-9_]+")
 
 def all_scenarios() -> dict[str, Scenario]:
     """All scenarios by name, in the order of their numbers. Raises ValueError for one whose name or number is not its file's."""
-    found: list[Scenario] = []
+    found: dict[int, Scenario] = {}
     for module in pkgutil.iter_modules(__path__):
         match = _MODULE.fullmatch(module.name)
         if match is None:
@@ -40,5 +40,5 @@ def all_scenarios() -> dict[str, Scenario]:
         scenario: Scenario = importlib.import_module(f"{__name__}.{module.name}").SCENARIO
         if (scenario.name, scenario.number) != (module.name, int(match[1])):
             raise ValueError(f"{module.name}.py holds a scenario that calls itself {scenario.name!r}, number {scenario.number}")
-        found.append(scenario)
-    return {scenario.name: scenario for scenario in sorted(found, key=lambda scenario: scenario.number)}
+        found[int(match[1])] = scenario
+    return {scenario.name: scenario for _, scenario in sorted(found.items())}

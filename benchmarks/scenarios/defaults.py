@@ -3,6 +3,7 @@
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
 from benchmarks.chart import Chart
+from benchmarks.plan.grid import Factor
 from benchmarks.plan.sizes import Sizes, require_least
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
@@ -32,7 +33,7 @@ class ScenarioDefaults:
     what holds for most, and any of it can be given anew.
     """
 
-    number: int
+    number: int | None
     name: str
     title: str
     question: str
@@ -53,6 +54,8 @@ class ScenarioDefaults:
     """Which way measures of the scenario's own are better; None for a shared one of which one cannot say so here."""
     shares: Mapping[str, str] = {}
     expected: Mapping[str, str] = {}
+    factors: Sequence[Factor] = ()
+    variants_compared: bool = True
     facts: Sequence[str] = ()
     own_flags: Sequence[FlagKind] = ()
 

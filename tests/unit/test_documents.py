@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cli.console import UserError
-from benchmarks.cli.documents import TABLES, with_table
+from benchmarks.cli.documents import TABLES, Marked, with_table
 from benchmarks.scenarios import all_scenarios
+from benchmarks.studies import all_studies, short_name
 from tests.support import CHECKOUT
 
 DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
@@ -47,15 +48,21 @@ def test_every_kind_of_thing_has_its_place_with_a_link() -> None:
     assert all(LINK.search(thing) for thing in things)
 
 
-@pytest.mark.parametrize("file", TABLES, ids=lambda path: path.name)
-def test_the_table_of_scenarios_is_the_codes_own(file: Path) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert text == with_table(text, TABLES[file](all_scenarios().values())), "write it anew with: just documents"
+@pytest.mark.parametrize("marked", TABLES, ids=lambda marked: f"{marked.file.name}-{marked.name}")
+def test_a_table_is_the_codes_own(marked: Marked) -> None:
+    text = marked.file.read_text(encoding="utf-8")
+    assert text == with_table(text, marked), "write it anew with: just documents"
 
 
 def test_a_text_without_the_marks_is_refused() -> None:
     with pytest.raises(UserError, match="<!-- scenarios -->"):
-        with_table("no table here", "| |")
+        with_table("no table here", TABLES[0])
+
+
+def test_every_study_has_its_page() -> None:
+    text = (CHECKOUT / "docs" / "studies.md").read_text(encoding="utf-8")
+    for study in all_studies().values():
+        assert f"\n## {short_name(study)}\n" in text, f"docs/studies.md says nothing of {study.name}"
 
 
 def test_every_scenario_has_its_page() -> None:

@@ -58,6 +58,7 @@ def _begin(run: RunInProgress) -> RunContext:
         seed=spec.seed,
         facts=spec.facts,
         earlier_speeds_per_s=spec.earlier_speeds_per_s,
+        point=spec.point,
     )
 
 

@@ -2,12 +2,13 @@
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.plan.grid import Point
 from benchmarks.plan.sizes import Sizes
 from benchmarks.record.run_data import RunData
 from benchmarks.record.task_table import TaskTable
@@ -61,6 +62,8 @@ class RunSpec:
     warmup_s: float
     timeout_s: float
     earlier_speeds_per_s: tuple[float, ...] = ()
+    point: Point = field(default_factory=dict)
+    """Where in the grid of its study; empty of a scenario."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -415,7 +415,7 @@ def test_the_list_shows_sets_and_what_is_none(golden: Callable[[Golden], Path], 
         ("invalid", False, "interrupted", 5, 9),
         ("good", True, "complete", 32, 32),
     ]
-    assert sets[1].scenarios == (1,)
+    assert sets[1].scenarios == ("1",)
     assert sets[1].variants == ("bare", "steady", "swift", "swift-twin")
     problems = {found.path.name: found.problem or "" for found in listed[2:]}
     assert set(problems) == {"holiday [red]pictures\x1b[2J", "truncated", "binary"}
