@@ -128,6 +128,12 @@ study-all *OPTIONS: _environments
     @{{ setup }}/for_lab.sh study all "$@"
     @{{ lab }} study all "$@"
 
+# Which pool, and how many tasks at once, for each kind of task
+[group('benchmarks')]
+study-pools *OPTIONS: _environments
+    @{{ setup }}/for_lab.sh study pools "$@"
+    @{{ lab }} study pools "$@"
+
 # Complete an interrupted result set, the latest or the one named
 [group('benchmarks')]
 benchmark-resume RESULT=(justfile_directory() / "results/latest") *OPTIONS: _environments

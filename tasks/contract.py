@@ -144,7 +144,8 @@ class WorkerPlan:
     """How a worker is started and what may be expected of it.
 
     ``working_processes`` is the least number of processes that must be seen at work on a backlog of no-op tasks;
-    ``settings`` is everything about the framework that was chosen, for the result; on the track ``tuned`` its ``documentation``
+    ``settings`` is everything about the framework that was chosen, for the result, with how a user would start the same for an
+    application of theirs as ``command``; on the track ``tuned`` its ``documentation``
     is the variant's ``tuned_pages``.
     """
 
@@ -315,6 +316,11 @@ class Framework(Protocol):
 
 class ConfigurationError(ValueError):
     """A variable that a user has set is wrong; the text names it and says what it may be."""
+
+
+def times(workers: int, command: str) -> str:
+    """How a user would type the start of so many workers, for the setting ``command`` of a :class:`WorkerPlan`."""
+    return command if workers == 1 else f"{workers} × {command}"
 
 
 def database_url(database: Database) -> str:

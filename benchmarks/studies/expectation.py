@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.studies.study import Grid
 
-OVERHEAD_S = 7.0
+OVERHEAD_S = 5.0
 """What a run takes beside its loads and its warm-up: a worker's start and end, settling, the marks, the collecting."""
 
 

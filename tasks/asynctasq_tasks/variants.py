@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.asynctasq_tasks.settings import DATABASE, SERIALIZER, require_serializer
-from tasks.contract import Capability, Shape, Variant, WorkerCommand, WorkerPlan, WorkerRequest, database_url
+from tasks.contract import Capability, Shape, Variant, WorkerCommand, WorkerPlan, WorkerRequest, database_url, times
 from tasks.streaming import EVENTS_VARIABLE
 
 PROGRAM = "tasks.asynctasq_tasks.worker"
@@ -88,7 +88,7 @@ def worker_plan(request: WorkerRequest) -> WorkerPlan:
         shape=shape,
         working_processes=shape.processes,
         guarantee="at-least-once",
-        settings=settings | {"concurrency": taken},
+        settings=settings | {"concurrency": taken, "command": times(shape.processes, f"asynctasq worker --concurrency {taken}")},
     )
 
 
@@ -108,5 +108,6 @@ def _process_plan(request: WorkerRequest, shape: Shape, settings: dict[str, Any]
             "process_pool_size": shape.processes,
             "tasks_per_child": TUNED_TASKS_PER_CHILD if tuned else "default (100)",
             "concurrency": shape.processes,
+            "command": f"asynctasq.Worker(concurrency={shape.processes}, process_pool_size={shape.processes}), in a program",
         },
     )

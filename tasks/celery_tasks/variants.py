@@ -22,7 +22,7 @@ from tasks.celery_tasks.application import (
     serializer_settings,
     settings_for,
 )
-from tasks.contract import Execution, Variant, WorkerCommand, WorkerPlan, WorkerRequest
+from tasks.contract import Execution, Variant, WorkerCommand, WorkerPlan, WorkerRequest, times
 from tasks.streaming import EVENTS_VARIABLE
 
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING")
@@ -122,11 +122,17 @@ def worker_plan(request: WorkerRequest) -> WorkerPlan:
         )
         for index in range(workers)
     )
+    typed = f"celery --app=APP worker --pool={pool_name} --concurrency={shape.slots // workers}"
     return WorkerPlan(
         commands=commands,
         shape=shape,
         # Prefork hands short tasks to the first free children, so that of many only some are seen at work.
         working_processes=min(shape.processes, 2) if pool.one_command else shape.processes,
         guarantee="at-least-once" if settings["task_acks_late"] else "at-most-once",
-        settings={**settings, "options": options, "chains": "chain() of .si() signatures, Task.retry(countdown)"},
+        settings={
+            **settings,
+            "command": times(workers, typed),
+            "options": options,
+            "chains": "chain() of .si() signatures, Task.retry(countdown)",
+        },
     )

@@ -1,14 +1,15 @@
 """Runs one scenario in a local lab, as the command line does, for tests of what comes out."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.cli.choices import entries_of, manifest_of
+from benchmarks.cli.choices import described_variants, entries_of, manifest_of
 from benchmarks.cli.progress import PlainDisplay
-from benchmarks.plan.suite_plan import SuitePlan
+from benchmarks.plan.suite_plan import Entry, SuitePlan
 from benchmarks.record.flags import (
     CPU_LIMITED,
     CPU_STEAL,
@@ -23,11 +24,14 @@ from benchmarks.record.flags import (
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import StoredRun
+from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
 from benchmarks.run.suite import Suite
 from benchmarks.run.watching import Display
 from benchmarks.scenarios import all_scenarios
 from benchmarks.scenarios.scenario_3_cpu_bound import CPU_TASK_SLOWED
+from benchmarks.studies import all_studies
+from benchmarks.studies.study import Levels, Place
 from tasks.contract import Track
 
 OF_THE_MACHINE = frozenset(
@@ -61,11 +65,34 @@ def run_scenario(
 ) -> ResultSet:
     """One run of each variant, with the quick sizes but for those given. Returns the result set, which lies below ``root``."""
     scenario = next(s for s in all_scenarios().values() if s.number == number)
+    entries = entries_of(",".join(variants), lab, tracks)
+    return _run(lab, root, scenario, entries, sizes, processes, display)
+
+
+def run_study(
+    lab: Lab, root: Path, name: str, variants: Sequence[str], levels: Levels, sizes: Mapping[str, float | int]
+) -> ResultSet:
+    """One run of each point of a study at these levels, with the quick sizes but for those given."""
+    study = all_studies()[name]
+    wanted = {**study.sizes["quick"], **sizes}
+    places = [Place(variant, len(os.sched_getaffinity(0)), wanted, "quick") for variant in described_variants(lab, variants)]
+    return _run(lab, root, study, study.grid(places, levels).entries, sizes)
+
+
+def _run(
+    lab: Lab,
+    root: Path,
+    scenario: Scenario,
+    entries: tuple[Entry, ...],
+    sizes: Mapping[str, float | int],
+    processes: int = 2,
+    display: Display | None = None,
+) -> ResultSet:
     plan = SuitePlan(
         lab="local",
         preset="quick",
         scenarios=(scenario.name,),
-        entries=entries_of(",".join(variants), lab, tracks),
+        entries=entries,
         sizes=sizes,
         runs=1,
         max_runs=1,

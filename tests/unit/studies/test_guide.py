@@ -94,7 +94,7 @@ def test_an_option_that_makes_no_sense_is_refused_with_the_nearest_that_works(
 
 def test_what_it_is_expected_to_take_is_said_and_what_does_not_fit_is_refused_with_the_largest_that_does(study: Study) -> None:
     grid = study.grid([place(study)], {})
-    assert expected([grid], runs=4, warmup_s=1.0) == "2 points, 4 runs of each: about 80 s, and up to 200 MB of memory"
+    assert expected([grid], runs=4, warmup_s=1.0) == "2 points, 4 runs of each: about 64 s, and up to 200 MB of memory"
     require_fits(grid, timeout_s=600, available_bytes=1e9)
     with pytest.raises(ValueError, match="needs about 200 MB, and what this machine has left is 100 MB: not one point"):
         require_fits(grid, timeout_s=600, available_bytes=1e8)
