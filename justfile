@@ -99,6 +99,17 @@ worker-asynctasq MODE="async" *OPTIONS: _environments
 worker-celery POOL="prefork" *OPTIONS: _environments
     @{{ lab }} worker "celery-$1" "${@:2}"
 
+# Run a web application with long jobs, in background tasks and on a Celery worker, until Ctrl-C
+[group('workers')]
+api *OPTIONS: _environments _redis
+    @{{ lab }} api celery "$@"
+
+# Run Flower beside a running `just api`, until Ctrl-C
+[group('workers')]
+flower *OPTIONS: _environments
+    @{{ setup }}/environments.sh flower
+    @{{ lab }} job-monitor celery "$@"
+
 # Measure every scenario in containers (needs Docker)
 [group('benchmarks')]
 benchmark-all *OPTIONS: _environments

@@ -13,6 +13,8 @@ order                                                                   answer
 ``{"op": "purge", "queues": [...]}``                                    ``{}``
 ``{"op": "depth", "queue": ...}``                                       a Depth
 ``{"op": "folders"}``                                                   folders from which this Python imports
+``{"op": "job_worker", "slots": ...}``                                  a WorkerCommand, complete with interpreter
+``{"op": "job_monitor", "port": ...}``                                  a JobMonitor
 ``{"op": "bare_start"}``                                                seconds that this Python takes to start and to end
 ======================================================================= ==================================================
 
@@ -48,6 +50,7 @@ from tasks.contract import (
     load_framework,
     without_credentials,
 )
+from tasks.jobs import JobFramework
 from tasks.loads import load_from, tasks_from
 from tasks.producing import ProduceOrder, produce, produce_async
 from tasks.reading import ReadOrder, read_messages
@@ -75,6 +78,8 @@ class Bridge:
             "purge": self.purge,
             "depth": self.depth,
             "folders": self.folders,
+            "job_worker": self.job_worker,
+            "job_monitor": self.job_monitor,
             "bare_start": self.bare_start,
         }
 
@@ -149,6 +154,15 @@ class Bridge:
         """The standard library, the installed packages, and the lab's own tasks."""
         installed = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
         return {"folders": sorted({*installed, str(Path(__file__).resolve().parent)})}
+
+    def job_worker(self, order: dict[str, Any]) -> dict[str, Any]:
+        """How to start a worker of an application's jobs."""
+        command = cast(JobFramework, self._framework).job_worker(order["slots"])
+        return asdict(command) | {"arguments": [sys.executable, *command.arguments]}
+
+    def job_monitor(self, order: dict[str, Any]) -> dict[str, Any]:
+        """How to start the monitor of that worker."""
+        return asdict(cast(JobFramework, self._framework).job_monitor(order["port"]))
 
     def bare_start(self, _: dict[str, Any]) -> dict[str, Any]:
         """Start the interpreter with nothing to do."""

@@ -10,6 +10,7 @@ import typer
 
 from benchmarks.analysis.targets import TargetsError
 from benchmarks.cli.analysis import analysis_app
+from benchmarks.cli.api import api_app
 from benchmarks.cli.console import INTERRUPTED, UserError, complain, errors, print_what_can_be_printed
 from benchmarks.cli.docker import docker_app
 from benchmarks.cli.documents import documents_app
@@ -36,6 +37,7 @@ for commands in (
     profile_app,
     separation_app,
     hand_app,
+    api_app,
     metrics_app,
     harness_app,
     analysis_app,

@@ -1,5 +1,5 @@
 #!/bin/bash -p
-# environments.sh [GROUP...]   Makes .venvs/GROUP for the dependency groups named; for all but `dev` where none is named.
+# environments.sh [GROUP...]   Makes .venvs/GROUP for the dependency groups named; for all but `dev` and `flower` where none is named.
 # uv.lock says what is in each. What is up to date is left alone, without starting uv or Python.
 set -euo pipefail
 # shellcheck source=infrastructure/setup/tools.sh
@@ -35,7 +35,7 @@ read_groups() {
   line=$("$1" -c '
 import tomllib
 with open("pyproject.toml", "rb") as file:
-    print(*(group for group in tomllib.load(file)["dependency-groups"] if group not in ("dev", "workloads")))')
+    print(*(group for group in tomllib.load(file)["dependency-groups"] if group not in ("dev", "flower", "workloads")))')
   printf '%s\n%s\n' "$key" "$line" >.venvs/.groups.new
   mv .venvs/.groups.new .venvs/.groups
 }

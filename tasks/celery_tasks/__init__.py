@@ -10,7 +10,8 @@ from tasks.celery_tasks.events import event_stream
 from tasks.celery_tasks.producing import CeleryProducer, web_part
 from tasks.celery_tasks.queues import CeleryMessageReader, depth, purge
 from tasks.celery_tasks.variants import VARIANTS, worker_plan
-from tasks.contract import Depth, WebPart, WorkerPlan, WorkerRequest
+from tasks.contract import Depth, WebPart, WorkerCommand, WorkerPlan, WorkerRequest
+from tasks.jobs import JobMonitor, JobQueue
 from tasks.streaming import Received
 
 __all__ = ["FRAMEWORK", "app"]
@@ -49,6 +50,24 @@ class CeleryFramework:
     def web_part(self, variant: str) -> WebPart:
         """Blocking calls; all pools execute the same tasks."""
         return web_part()
+
+    def job_queue(self) -> JobQueue:
+        """Of the application for jobs, which nothing else imports."""
+        from tasks.celery_tasks.jobs import CeleryJobs
+
+        return CeleryJobs()
+
+    def job_worker(self, slots: int) -> WorkerCommand:
+        """A prefork worker of that application."""
+        from tasks.celery_tasks.jobs import job_worker
+
+        return job_worker(slots)
+
+    def job_monitor(self, port: int) -> JobMonitor:
+        """Flower."""
+        from tasks.celery_tasks.jobs import job_monitor
+
+        return job_monitor(port)
 
     def purge(self, queues: Sequence[str]) -> None:
         """Delete the queues' lists and all that is claimed."""

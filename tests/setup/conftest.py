@@ -22,6 +22,7 @@ requires-python = ">=3.12"
 one = ["a"]
 two = ["b"]
 dev = [{ include-group = "one" }, "c"]
+flower = ["d"]
 """
 
 

@@ -36,11 +36,12 @@ def make(machine: Machine, *groups: str) -> subprocess.CompletedProcess[str]:
     return machine.run(SCRIPT, *groups)
 
 
-def test_every_group_of_pyproject_gets_an_environment_and_the_tests_own_only_when_asked_for(prepared: Machine) -> None:
+def test_every_group_of_pyproject_gets_an_environment_and_those_of_one_recipe_only_when_asked_for(prepared: Machine) -> None:
     assert make(prepared).returncode == 0
     assert calls(prepared) == ["one", "two"]
-    assert make(prepared, "dev").returncode == 0
-    assert calls(prepared) == ["dev"]
+    for alone in ("dev", "flower"):
+        assert make(prepared, alone).returncode == 0
+        assert calls(prepared) == [alone]
 
     pyproject = prepared.checkout / "pyproject.toml"
     pyproject.write_text(pyproject.read_text() + 'three = ["d"]\n')
