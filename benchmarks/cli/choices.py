@@ -25,7 +25,7 @@ from benchmarks.run.labs.local import LocalLab
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.redis_server import RedisServer
 from benchmarks.scenarios import all_scenarios
-from benchmarks.studies import all_studies
+from benchmarks.studies import all_studies, short_name
 from tasks.causes import cause
 from tasks.contract import Track, Variant
 
@@ -80,6 +80,8 @@ def scenarios_of(wanted: str) -> list[Scenario]:
     for word in wanted.split(","):
         bare = word.strip().removeprefix("scenario").strip("_")
         found = [s for s in known if bare == str(s.number) or word.strip() == s.name]
+        if study := next((s for s in all_studies().values() if word.strip() in (s.name, short_name(s))), None):
+            raise UserError(f"{word.strip()} is a study: run it with `just study {short_name(study)}`")
         if not found:
             raise UserError(f"no scenario {word!r}; there are: {', '.join(f'{s.number} ({s.name})' for s in known)}, or all")
         chosen += [s for s in found if s not in chosen]

@@ -23,6 +23,7 @@ from benchmarks.run.frameworks import ask_framework, framework_environment
 from benchmarks.run.labs.compose import Compose
 from benchmarks.run.labs.lab import LabError
 from benchmarks.scenarios import all_scenarios
+from benchmarks.studies import all_studies, short_name
 from tasks.causes import cause
 from tasks.contract import REDIS_URL_VARIABLE, WorkerRequest, framework_names, without_credentials
 
@@ -133,13 +134,16 @@ def print_info(console: Console, settings: Settings) -> None:
     scenarios = Table("number", "name", "question", title="Scenarios", title_justify="left")
     for scenario in all_scenarios().values():
         scenarios.add_row(str(scenario.number), scenario.name, scenario.question)
+    studies = Table("name", "varies", "question", title="Studies", title_justify="left")
+    for study in all_studies().values():
+        studies.add_row(short_name(study), ", ".join(("variant", *(factor.name for factor in study.factors))), study.question)
     frameworks = Table("framework", "version", "variant", "tasks run in", title="Variants", title_justify="left")
     for name in framework_names():
         description = ask_framework(name, {"op": "describe"})
         version = ", ".join(f"{p} {v}" for p, v in list(description["versions"].items())[:3])
         for variant in description["variants"]:
             frameworks.add_row(name, version, variant["name"], variant["description"])
-    console.print(scenarios, frameworks)
+    console.print(scenarios, studies, frameworks)
     console.print(f"Results go to {settings.benchmark_output_dir}")
 
 

@@ -42,8 +42,9 @@ class Standing:
 
 
 def findings(analysis: Analysis) -> Iterator[Finding]:
-    """A sentence for each scenario whose headline shows a difference."""
+    """A sentence for each scenario whose headline shows a difference, and what studies have decided."""
     for scenario in analysis.scenarios:
+        yield from (Finding(scenario, f"{found.question} {found.text}") for found in scenario.conclusions if found.decided)
         found = {answer.measure: answer for answer in answers(scenario, analysis.control)}
         headline = found.get(scenario.headline)
         if headline is not None and headline.pair is not None:
@@ -112,6 +113,13 @@ def _share(direction: Direction, best: float, mean: float) -> float | None:
     return of / over if over > 0 and of >= 0 else None
 
 
+def _tested(scenario: ScenarioAnalysis, control: str | None) -> bool:
+    """Whether there were runs enough to tell any two apart."""
+    if scenario.factors:
+        return any(min(pair.n_a, pair.n_b) >= FEWEST_RUNS for pair in scenario.comparisons)
+    return any(answer.tested for answer in answers(scenario, control))
+
+
 def too_small(analysis: Analysis) -> str:
     """One sentence where the set decides nothing for want of runs, with how many would do; empty where it decides something, or
     where runs are not what it lacks."""
@@ -120,7 +128,7 @@ def too_small(analysis: Analysis) -> str:
         for s in analysis.scenarios
     }
     groups = [values for of_scenario in described.values() if len(of_scenario) > 1 for values in of_scenario if values]
-    if not groups or any(a.tested for s in analysis.scenarios for a in answers(s, analysis.control)):
+    if not groups or any(_tested(scenario, analysis.control) for scenario in analysis.scenarios):
         return ""
     most = max(map(len, groups))
     narrow = max((len(values) + (runs_needed(values) or 0) for values in groups), default=0)

@@ -21,6 +21,7 @@ from benchmarks.cli.settings import Settings
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.transport import NodeError
 from benchmarks.scenarios import all_scenarios
+from benchmarks.studies import all_studies
 
 Run = Callable[..., tuple[int, str, str]]
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -79,6 +80,36 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return ended.value.code, COLOURS.sub("", captured.out), COLOURS.sub("", captured.err)
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nothing"], ["nothing"]),
+        (["pools", "--task-ms", "0"], ["--task-ms 0 is too small: the nearest that works is 1"]),
+        (["pools", "--utilisation", "2"], ["--utilisation 2 is too large: the nearest that works is 0.95"]),
+        (["pools", "--task", "sleeps"], ["--task: task 'sleeps' is none of: waits"]),
+        (["pools", "--concurrency", "0"], ["--concurrency: concurrency 0 makes no sense", "1 works"]),
+        (["pools", "--runs", "0"], ["BENCHMARK_RUNS=0"]),
+        (["pools", "--runs", "5", "--max-runs", "4"], ["BENCHMARK_MAX_RUNS=4"]),
+        (["pools", "--variants", "nothing-such"], ["no variant 'nothing-such'", "other, some-fast"]),
+    ],
+)
+def test_a_study_that_cannot_be_run_as_asked_is_refused_with_what_works(
+    run: Run, tmp_path: Path, arguments: list[str], told: list[str]
+) -> None:
+    code, _, errors = run("study", *arguments)
+    assert code in (1, 2)
+    assert [words for words in told if words not in errors] == []
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--scenario", "pools"], ["--scenario", "study_pools"]])
+def test_a_study_is_no_scenario_and_is_not_among_all_of_them(run: Run, arguments: list[str]) -> None:
+    code, _, errors = run("run", *arguments)
+    assert code == 1
+    assert "just study pools" in errors
+    assert not {scenario.name for scenario in scenarios_of("all")} & set(all_studies())
 
 
 @pytest.mark.parametrize(

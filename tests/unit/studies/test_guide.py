@@ -172,6 +172,7 @@ def test_it_is_analysed_by_its_declared_pairs_and_answers(study: Study, tmp_path
     page = write_report(results.path).files[0].read_text(encoding="utf-8")
     assert "They sleep from 1.03 to 3.02 ms longer than told." in page
     assert "study-oversleeping-answer-1" in page
+    assert "Too few runs" not in page
 
 
 def test_a_study_that_cannot_answer_an_older_set_says_so_and_costs_no_report(
