@@ -66,8 +66,8 @@ def print_conclusions(console: Console, conclusions: Sequence[Conclusion]) -> No
         console.print(clean(found.question, "bold"), soft_wrap=True)
         if found.rows:
             table = _table("")
-            for heading in found.headings:
-                table.add_column(clean(heading), overflow="fold")
+            for place, heading in enumerate(found.headings):
+                table.add_column(clean(heading), overflow="fold", no_wrap=place == 0)
             for row in found.rows:
                 table.add_row(*map(clean, row))
             console.print(table)
