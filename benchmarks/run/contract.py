@@ -72,6 +72,9 @@ class PhasePlan:
     """Whether the phase asks how much can be offered at all, so that a paced rate that is missed makes no run invalid."""
     is_cold: bool = False
     """Whether it asks what the first tasks on their path cost: what it offers is not warmed before. Its worker is warm."""
+    warms_itself: bool = False
+    """Whether its path is warmed with tasks of its own rather than with those that warm its worker. For tasks that change nothing
+    that is measured, and of which what they carry makes a path another."""
 
 
 Look = Callable[[], PhaseData]

@@ -106,7 +106,7 @@ def _at_a_rate(
     if classes:
         rate_per_s = min([sizes["rate_per_s"], *(1 / (SPACING * seconds) for seconds in offered.values())])
         load = Paced(rate_per_s, each * len(classes) / rate_per_s)
-        yield PhasePlan(name, Mix(classes, evenly=True), load, _worker(serializer, sizes))
+        yield PhasePlan(name, Mix(classes, evenly=True), load, _worker(serializer, sizes), warms_itself=True)
 
 
 def filled_phases(serializer: str, offered: Sequence[Payload], seconds: Seconds, sizes: Sizes) -> Iterator[PhasePlan]:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import psutil
 import pytest
 import redis
 
+from benchmarks.plan.warm_offer import warm_offer
 from benchmarks.record.accounting import account
 from benchmarks.record.task_table import TaskTable, build_task_tables
 from benchmarks.run.frameworks import ask_framework
@@ -21,9 +23,11 @@ from benchmarks.run.nodes.log import PhaseCounts
 from benchmarks.run.nodes.transport import NodeError
 from tasks.contract import APPLICATION_DATABASE, WorkerPlan, framework_names
 from tasks.events import Outcome, Place
-from tasks.loads import Chain, Load, Prefilled, TaskClass, Tasks, only, tasks_in_a_unit
+from tasks.loads import Burst, Chain, Load, Prefilled, TaskClass, Tasks, only, tasks_in_a_unit
 from tasks.producing import ProduceOrder
 from tasks.reading import ReadOrder
+from tests.e2e.contrived_tasks import COLD
+from tests.e2e.one_run_support import contrived_lab, was_cold_at_first
 
 pytestmark = pytest.mark.e2e
 
@@ -37,6 +41,9 @@ LEAST_WAIT_S = 0.95 * BACKOFF_S
 ONE_PROCESS = 1
 """Slots with which a worker is one process. Where two find a retry due at the same time, some frameworks give it out twice; how
 often is for scenario 7 to show."""
+WAYS: dict[str, Load] = {"many at once": Prefilled(500, many=True), "one by one": Prefilled(500), "as due": Burst(500)}
+"""As many tasks as the shortest phases of a benchmark send: the fewer, the more a cold path shows."""
+SAME_PHASES = 5
 NOTHING = PhaseCounts(0, 0, 0, 0, 0, 0, 0, 0)
 
 
@@ -159,6 +166,33 @@ def test_only_the_set_database_is_used(bench: Bench, lab: LocalLab) -> None:
         used = {int(name.removeprefix("db")) for name in client.info("keyspace")}
     assert used <= {d["number"] + 8 for d in described()[bench.variant]["databases"]}
     bench.drain()
+
+
+def test_no_way_of_sending_is_dearer_at_first_once_it_was_warmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lab of its own: in the others' the producers are warm already."""
+    with contrived_lab(tmp_path, monkeypatch) as lab:
+        first_of = {v["framework"]: name for name, v in reversed(described().items())}
+        found = {framework: cold_ways(lab, variant, is_warmed=True) for framework, variant in first_of.items()}
+        assert not any(found.values()), found
+        assert cold_ways(lab, COLD, is_warmed=False) == ["many at once"], "a cold one is found"
+
+
+def cold_ways(lab: LocalLab, variant: str, *, is_warmed: bool) -> list[str]:
+    """The ways of sending whose first phase is dearer than others like it. Nobody takes the tasks."""
+    producer = NodeClient(lab.producer_url(lab.variants()[variant]), lab.token)
+
+    def cpu_s(tasks: Tasks, load: Load) -> float:
+        return node_steps.produce(producer, ProduceOrder(RUN, 1, variant, QUEUE, tasks, load)).cpu_s
+
+    def was_cold(load: Load) -> bool:
+        tasks = only("noop")
+        if is_warmed:
+            cpu_s(*warm_offer(tasks, load, tasks))
+        return was_cold_at_first([cpu_s(tasks, load) for _ in range(SAME_PHASES)])
+
+    found = [way for way, load in WAYS.items() if was_cold(load)]
+    producer.purge([QUEUE])
+    return found
 
 
 def test_every_task_is_executed_once_and_where_the_variant_claims(bench: Bench) -> None:

@@ -63,6 +63,8 @@ class RunInProgress:
     """What has been offered to warm the ways on which tasks reach this worker."""
     warmed: int = 0
     """Warm-up tasks offered, over all workers of the run."""
+    withdrawn: int = 0
+    """Of these, those that were taken out of their queues before there was a worker."""
 
     @property
     def worker(self) -> NodeClient:

@@ -15,6 +15,7 @@ from benchmarks.run.one_run import marks
 from benchmarks.run.one_run.in_progress import RunInProgress
 from benchmarks.run.one_run.producing import STOP_GRACE_S, produce
 from benchmarks.run.one_run.waiting import Expected, drain, ended, require_time_and_worker
+from benchmarks.run.one_run.warming import warm_producer
 from benchmarks.run.one_run.workers import clear_for, describe_worker, kill_worker, start_watched
 from tasks.loads import Prefilled, count_of, tasks_in_a_unit
 
@@ -69,6 +70,7 @@ def start_and_offer(run: RunInProgress, number: int, plan: PhasePlan, start: Sta
     kill_worker(run)
     clear_for(run, plan.worker)
     run.producer.connect_producer(run.spec.variant, plan.worker.serializer)
+    warm_producer(run, plan)
     with _attached(run, number, plan):
         before = filled = marks.before(run, is_still=True, worker=run.worker.take_sample(required=False))
         if start.when == "waiting":

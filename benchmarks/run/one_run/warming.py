@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from benchmarks.plan.warm_offer import warm_offer
 from benchmarks.plan.wishes import WorkerWish
+from benchmarks.record.run_data import Produced
 from benchmarks.run.contract import PhasePlan
 from benchmarks.run.one_run.in_progress import WARMUP_PHASE, RunInProgress
 from benchmarks.run.one_run.producing import produce
@@ -46,8 +47,21 @@ def warm_path(run: RunInProgress, phase: PhasePlan) -> None:
         time.sleep(SETTLE_S)
 
 
+def warm_producer(run: RunInProgress, phase: PhasePlan) -> None:
+    """Have a producer that was just connected send what warms its part of a phase's path, while there is no worker, and withdraw
+    it. So the first task of a phase that begins with its worker's start tells of the worker."""
+    if not phase.is_cold:
+        run.withdrawn += _offer(run, *_warm_offer(phase)).acknowledged
+        run.producer.purge(run.queues)
+
+
+def _warm_offer(phase: PhasePlan) -> tuple[Tasks, Load]:
+    own = phase.tasks if isinstance(phase.tasks, Mix) and phase.warms_itself else None
+    return warm_offer(phase.tasks, phase.load, own or phase.worker.warm)
+
+
 def _warm_path(run: RunInProgress, phase: PhasePlan) -> bool:
-    offered = warm_offer(phase.tasks, phase.load, phase.worker.warm)
+    offered = _warm_offer(phase)
     if phase.is_cold or offered in run.warm_paths:
         return False
     _offer_warm(run, *offered)
@@ -83,17 +97,24 @@ def _warm_batch(run: RunInProgress, count: int, tasks: Mix) -> None:
     _offer_warm(run, tasks, Prefilled(count))
 
 
-def _offer_warm(run: RunInProgress, tasks: Tasks, load: Load) -> None:
+def _offer(run: RunInProgress, tasks: Tasks, load: Load) -> Produced:
+    """Offer warm-up tasks. Raises RunFailedError where one cannot be enqueued."""
     count = count_of(load) * tasks_in_a_unit(tasks)
     produced = produce(run, WARMUP_PHASE, tasks, load, first_sequence=run.warmed)
     if produced.acknowledged < count:
         raise RunFailedError(f"warm-up: {produced.failed} of {count} tasks could not be enqueued: {dict(produced.errors)}")
     run.warmed += count
-    if not drain(run, WARMUP_PHASE, replace(Expected.of(tasks, produced), acknowledged=run.warmed), limit_s=WARMUP_AT_MOST_S):
+    return produced
+
+
+def _offer_warm(run: RunInProgress, tasks: Tasks, load: Load) -> None:
+    produced = _offer(run, tasks, load)
+    to_come = replace(Expected.of(tasks, produced), acknowledged=run.warmed - run.withdrawn)
+    if not drain(run, WARMUP_PHASE, to_come, limit_s=WARMUP_AT_MOST_S):
         require_time_and_worker(run, f"draining {run.known.names[WARMUP_PHASE]}")
         found = counts(run, WARMUP_PHASE)
         raise RunFailedError(
-            f"warm-up: {run.warmed} tasks were enqueued and {found.finished_ok} ended within {WARMUP_AT_MOST_S:.0f} s; "
+            f"warm-up: {to_come.acknowledged} tasks were enqueued and {found.finished_ok} ended within {WARMUP_AT_MOST_S:.0f} s; "
             f"the end of the worker's log:\n{run.worker.worker().log_tail}"
         )
 
