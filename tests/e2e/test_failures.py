@@ -1,9 +1,11 @@
-"""What breaks in the middle of a run: Redis killed in a phase, an agent killed in another."""
+"""What breaks in the middle of a run: Redis killed in a phase, an agent killed in another, or while it is read from."""
 
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import redis
@@ -23,15 +25,16 @@ from infrastructure.janitor import processes_of_lab
 from tests.e2e.scenario_support import number_of
 
 pytestmark = pytest.mark.e2e
+LISTEN = "0A"
 SIZES = {"tasks": 200, "paced_s": 0.3, "half_s": 0.3}
 
 
 class Breaking(PlainDisplay):
-    """Breaks something when a phase of a variant begins for the first time."""
+    """Breaks something of each of these variants when a phase of it begins for the first time."""
 
-    def __init__(self, variant: str, phase: str, breaks: Callable[[], None]) -> None:
+    def __init__(self, phase: str, breaks: Mapping[str, Callable[[], None]]) -> None:
         super().__init__(Console(stderr=True))
-        self._variant, self._phase, self._breaks = variant, phase, [breaks]
+        self._phase, self._breaks = phase, dict(breaks)
         self._title = ""
 
     def begin_run(self, title: str, number: int, total: int) -> None:
@@ -40,8 +43,9 @@ class Breaking(PlainDisplay):
 
     def phase(self, name: str, planned: int) -> None:
         super().phase(name, planned)
-        if name == self._phase and f", {self._variant} " in self._title and self._breaks:
-            self._breaks.pop()()
+        if name == self._phase:
+            for variant in [variant for variant in self._breaks if f", {variant} " in self._title]:
+                self._breaks.pop(variant)()
 
 
 def suite_of(lab: LocalLab, root: Path, display: Breaking, variants: tuple[str, ...]) -> tuple[Suite, ResultSet]:
@@ -67,7 +71,7 @@ def test_redis_that_is_killed_in_a_phase_ends_the_suite_and_loses_nothing_of_the
     with LocalLab() as lab:
         control = sorted(name for name, framework in lab.variants().items() if name == framework)[0]
         server = int(redis.Redis.from_url(lab.redis_url).info("server")["process_id"])
-        display = Breaking(control, "half", lambda: os.kill(server, signal.SIGKILL))
+        display = Breaking("half", {control: lambda: os.kill(server, signal.SIGKILL)})
         suite, results = suite_of(lab, tmp_path, display, (control,))
         with pytest.raises(LabError, match=r"Redis at .* is gone .* resume the result set"):
             suite.execute()
@@ -79,22 +83,39 @@ def test_redis_that_is_killed_in_a_phase_ends_the_suite_and_loses_nothing_of_the
 
 def test_an_agent_that_is_killed_costs_its_own_variant_and_the_set_is_not_complete(tmp_path: Path) -> None:
     with LocalLab() as lab:
-        names = sorted(lab.variants())
-        lost, kept = names[0], next(name for name in names if lab.variants()[name] != lab.variants()[names[0]])
+        lost, looked_at, *others = sorted(lab.variants())
+        kept = next(name for name in others if lab.variants()[name] not in (lab.variants()[lost], lab.variants()[looked_at]))
 
-        def kill_its_agent() -> None:
-            port = lab.worker_url(lost).rpartition(":")[2]
-            [agent] = [p for p in processes_of_lab(lab.lab_id, lab.folder) if listens(p, int(port))]
-            os.kill(agent, signal.SIGKILL)
+        def agent_of(variant: str) -> int:
+            port = int(lab.worker_url(variant).rpartition(":")[2])
+            [agent] = [p for p in processes_of_lab(lab.lab_id, lab.folder) if listens(p, port)]
+            return agent
 
-        suite, results = suite_of(lab, tmp_path, Breaking(lost, "half", kill_its_agent), (lost, kept))
-        with pytest.raises(LabError, match=f"worker-{lost}"):
+        def kill_in_a_look() -> None:
+            agent, port = agent_of(looked_at), int(lab.worker_url(looked_at).rpartition(":")[2])
+            os.kill(agent, signal.SIGSTOP)  # so that it is found with what the runner asks at the phase's first mark
+            Thread(target=kill_once_it_is_asked, args=(agent, port), daemon=True).start()
+
+        breaks = {lost: lambda: os.kill(agent_of(lost), signal.SIGKILL), looked_at: kill_in_a_look}
+        suite, results = suite_of(lab, tmp_path, Breaking("half", breaks), (lost, looked_at, kept))
+        with pytest.raises(LabError, match=f"worker-({lost}|{looked_at})"):
             suite.execute()
-    rows = [stored.result for stored in results.stored_runs()]
-    assert any(row.variant == kept and row.failure is None for row in rows)
-    failed = [stored for stored in results.stored_runs() if stored.result.variant == lost]
-    assert all(stored.result.failure for stored in failed)
-    assert tasks_of(failed[0], "capacity") == SIZES["tasks"], "what the producer has sent is kept"
+    stored = list(results.stored_runs())
+    assert any(run.result.variant == kept and run.result.failure is None for run in stored)
+    for variant in (lost, looked_at):
+        failed = [run for run in stored if run.result.variant == variant]
+        assert all(run.result.failure and RUN_FAILED.among(run.result.flags) for run in failed)
+        assert f"node worker-{variant}" in str(failed[0].result.failure)
+        assert tasks_of(failed[0], "capacity") == SIZES["tasks"], "what the producer has sent is kept"
+
+
+def kill_once_it_is_asked(agent: int, port: int) -> None:
+    """Kill an agent that is stopped as soon as a request waits for it."""
+    while not any(
+        int(fields[4].rpartition(":")[2], 16) for fields in sockets() if port_of(fields) == port and fields[3] != LISTEN
+    ):
+        time.sleep(0.01)
+    os.kill(agent, signal.SIGKILL)
 
 
 def tasks_of(run: StoredRun, phase: str) -> int:
@@ -104,13 +125,20 @@ def tasks_of(run: StoredRun, phase: str) -> int:
 
 def listens(process: int, port: int) -> bool:
     """Whether a process listens on a port of loopback."""
-    listening = {
-        fields[9]
-        for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
-        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port
-    }
+    listening = {fields[9] for fields in sockets() if fields[3] == LISTEN and port_of(fields) == port}
     try:
         links = [str(entry.readlink()) for entry in Path(f"/proc/{process}/fd").iterdir()]
     except OSError:
         return False
     return any(f"socket:[{inode}]" in links for inode in listening)
+
+
+def sockets() -> list[list[str]]:
+    """The fields of each TCP socket (proc_net_tcp(5)): 1 local address and port, 3 state, 4 bytes to be sent and to be read, 9
+    inode."""
+    return [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+
+
+def port_of(fields: list[str]) -> int:
+    """The local port of a socket."""
+    return int(fields[1].rpartition(":")[2], 16)
