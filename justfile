@@ -106,8 +106,7 @@ api *OPTIONS: _environments _redis
 
 # Run Flower beside a running `just api`, until Ctrl-C
 [group('workers')]
-flower *OPTIONS: _environments
-    @{{ setup }}/environments.sh flower
+flower *OPTIONS: _environments _flower
     @{{ lab }} job-monitor celery "$@"
 
 # Measure every scenario in containers (needs Docker)
@@ -197,7 +196,7 @@ redis-monitor *OPTIONS: _environments
 
 # Test everything that needs no Docker, the quickest first
 [group('development')]
-test *ARGS: _environments _dev _redis
+test *ARGS: _environments _dev _flower _redis
     @exec {{ dev }}/python -m pytest -o testpaths='tests/unit tests/setup tests/e2e' -m 'not compose' "$@"
 
 # Test the lab in containers (needs Docker)
@@ -275,6 +274,10 @@ _environments:
 [private]
 _dev:
     @{{ setup }}/environments.sh dev
+
+[private]
+_flower:
+    @{{ setup }}/environments.sh flower
 
 [private]
 _dotenv:

@@ -157,12 +157,17 @@ class Bridge:
 
     def job_worker(self, order: dict[str, Any]) -> dict[str, Any]:
         """How to start a worker of an application's jobs."""
-        command = cast(JobFramework, self._framework).job_worker(order["slots"])
+        command = self._job_framework().job_worker(order["slots"])
         return asdict(command) | {"arguments": [sys.executable, *command.arguments]}
 
     def job_monitor(self, order: dict[str, Any]) -> dict[str, Any]:
         """How to start the monitor of that worker."""
-        return asdict(cast(JobFramework, self._framework).job_monitor(order["port"]))
+        return asdict(self._job_framework().job_monitor(order["port"]))
+
+    def _job_framework(self) -> JobFramework:
+        if isinstance(self._framework, JobFramework):
+            return self._framework
+        raise LookupError(f"{self._framework.name} offers nothing for an application's jobs (tasks.jobs.JobFramework)")
 
     def bare_start(self, _: dict[str, Any]) -> dict[str, Any]:
         """Start the interpreter with nothing to do."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tasks.contract import WorkerCommand
 
@@ -98,6 +98,7 @@ class JobMonitor:
     command: WorkerCommand
 
 
+@runtime_checkable
 class JobFramework(Protocol):
     """What a framework offers besides that can run an application's jobs."""
 

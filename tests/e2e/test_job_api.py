@@ -31,9 +31,18 @@ def statuses(client: httpx.Client, kind: str) -> list[str]:
     return [job["status"] for job in client.get(f"/{kind}/jobs").raise_for_status().json()["jobs"]]
 
 
+def text_at(url: str) -> str:
+    """What is answered there; empty where nobody answers."""
+    try:
+        return httpx.get(url, trust_env=False, timeout=10).text
+    except httpx.TransportError:
+        return ""
+
+
 def process_of(processes: set[int], argument: str) -> int:
-    """The first of the processes, which is the parent of the others, that has this on its command line."""
-    return next(p for p in sorted(processes) if argument in Path(f"/proc/{p}/cmdline").read_text().split("\0"))
+    """The one of the processes that has this on its command line, not its children: it leads their group."""
+    [found] = [p for p in processes if os.getpgid(p) == p and argument in Path(f"/proc/{p}/cmdline").read_text().split("\0")]
+    return found
 
 
 def assert_whole(job: Mapping[str, Any], duration_s: float) -> None:
@@ -67,19 +76,22 @@ def test_every_endpoint_answers_for_both_and_all_ends_when_a_part_dies(lab_cli: 
         assert f"POST /{FRAMEWORK}/job" in client.get("/").json()["endpoints"]
         assert "process_resident_memory_bytes" in client.get("/metrics").text
 
+    monitor_port = free_port()
+    monitor = lab_cli.start("job-monitor", FRAMEWORK, "--port", str(monitor_port), "--api-port", str(port))
+    wait_for(lambda: "jobs@" in text_at(f"http://127.0.0.1:{monitor_port}/workers"), "the worker to be in the monitor")
+
     [place] = [place for place in running_places(FRAMEWORK) if place.port == port]
     assert (lab.folder / PLACE_FILE).stat().st_mode & 0o777 == 0o600
     [password] = re.findall(r":([^:@]+)@", place.redis_url)
     seen = [Path(f"/proc/{p}/cmdline").read_text() for p in lab.processes()]
+    assert any(f"--port={monitor_port}" in text for text in seen)
     assert [text for text in seen if password in text] == []
-    second = lab_cli.start("api", FRAMEWORK, *options).end()
-    assert (second.code, f"port {port} of 127.0.0.1 cannot be had (address already in use)" in second.errors) == (1, True)
-
     os.kill(process_of(lab.processes(), "worker"), signal.SIGKILL)
     ended = command.end()
+    assert monitor.end().code == -signal.SIGKILL
     assert ended.code == 1
     assert ended.errors.startswith("Error: the worker has ended (signal 9)")
-    assert password not in ended.output + ended.errors
+    assert password not in ended.output + ended.errors + monitor.output() + monitor.errors()
     assert [place for place in running_places(FRAMEWORK) if place.port == port] == []
 
 
@@ -89,14 +101,13 @@ def test_a_killed_application_loses_its_background_jobs_and_no_job_of_the_queue(
         api = JobApi(lab, JobApiWish(FRAMEWORK, free_port(), SLOTS, Way.THREAD, duration_s))
         api.start()
         with httpx.Client(base_url=api.url, trust_env=False, timeout=30) as client:
-            wait_for(lambda: client.get("/health").is_success, "the application")
             background = [client.post("/fastapi/job").json()["job_id"] for _ in range(2)]
             for _ in range(queued):
                 client.post(f"/{FRAMEWORK}/job").raise_for_status()
             wait_for(lambda: "running" in statuses(client, FRAMEWORK), "a job of the queue to start")
             wait_for(lambda: set(statuses(client, "fastapi")) & {"running", "completed"} != set(), "a background job to start")
             os.kill(process_of(processes_of_lab(lab.lab_id, lab.folder), "tasks.job_app"), signal.SIGKILL)
-        wait_for(lambda: not answers(api.url), "the application to die")
+        wait_for(lambda: not text_at(f"{api.url}/health"), "the application to die")
         api.start_application()
         with httpx.Client(base_url=api.url, trust_env=False, timeout=30) as client:
             assert client.get("/fastapi/jobs").json()["count"] == 0
@@ -104,13 +115,6 @@ def test_a_killed_application_loses_its_background_jobs_and_no_job_of_the_queue(
             wait_for(lambda: statuses(client, FRAMEWORK) == ["completed"] * queued, "the jobs of the queue to end")
             for job in client.get(f"/{FRAMEWORK}/jobs").json()["jobs"]:
                 assert_whole(job, duration_s)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", trust_env=False).is_success
-    except httpx.TransportError:
-        return False
 
 
 class Refusing(JobQueue):

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from benchmarks.cli.api import api
 from benchmarks.run.job_api import ADDRESS, Place, chosen_place, port_to_listen_on
 from benchmarks.run.labs.lab import LabError
 
@@ -15,6 +16,8 @@ def place(port: int) -> Place:
 def test_a_port_that_somebody_has_is_refused_with_what_to_do() -> None:
     with socket.create_server((ADDRESS, 0)) as server:
         port = server.getsockname()[1]
+        with pytest.raises(LabError, match=rf"^port {port} "):
+            api("one", port=port)
         with pytest.raises(LabError, match=rf"^port {port} of 127\.0\.0\.1 cannot be had \(address already in use\): .* --port$"):
             port_to_listen_on(port)
     assert port_to_listen_on(port) == port

@@ -180,6 +180,11 @@ def test_it_says_where_it_imports_from_and_what_starting_its_python_takes(bridge
     assert 0 < bridge.ask("bare_start")["took_s"] < PATIENCE_S
 
 
+@pytest.mark.parametrize("order", [{"op": "job_worker", "slots": 1}, {"op": "job_monitor", "port": 1}], ids=lambda o: o["op"])
+def test_a_framework_without_jobs_for_an_application_says_so(bridge: BridgeProcess, order: dict[str, Any]) -> None:
+    assert bridge.ask(**order)["error"].startswith("LookupError: bare offers nothing for an application's jobs")
+
+
 @pytest.mark.parametrize("variant", ["bare", "bare-async"])
 def test_it_produces_counts_and_purges(bridge: BridgeProcess, events_dir: Path, variant: str) -> None:
     assert bridge.ask("connect", variant=variant) == {}
