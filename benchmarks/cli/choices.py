@@ -206,8 +206,8 @@ def manifest_of(plan: SuitePlan, scenarios: list[Scenario], lab: Lab) -> dict[st
     return gather(
         command_line=sys.argv,
         seed=plan.seed,
-        host=host_facts(),
-        settings={**asdict(plan), "redis": facts, "frameworks": descriptions},
+        host=host_facts(lab.cpu_quotas()),
+        settings={**asdict(plan), "redis": facts, "frameworks": descriptions, "images": dict(lab.images())},
         scenarios=scenarios,
         control=next((e.name for e in plan.entries if e.variant == control), None),
         versions={"redis": {"redis_version": facts["version"]}, **{f: d["versions"] for f, d in descriptions.items()}},

@@ -14,7 +14,7 @@ MARKS = 11
 
 def observation_cost(lab: LocalLab) -> Iterator[Figure]:
     """Both readings of a mark: of CPU time and limits, while tasks may run, and of the speed, while none does."""
-    watch = MachineWatch(lab.owns)
+    watch = MachineWatch(lab.owns, lab.cpu_quotas)
     watch.begin()
     for name, read in (("CPU time and limits", watch.mark), ("the machine's speed", read_speed)):
         times_ms = [_ms(read) for _ in range(MARKS)]

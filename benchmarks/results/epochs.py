@@ -26,16 +26,19 @@ class Difference:
 
 def conditions(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Of a manifest what all runs of an epoch must have alike: code, machine and kernel with their limits, versions, and what
-    Redis and the frameworks' variants are set to. What was asked for needs no look: a set that is gone on with keeps it."""
+    Redis and the frameworks' variants are set to; and
+    the images of containers. What was asked for needs no look: a set that is gone on with keeps it."""
     settings = manifest["settings"]
     variants = {name: described.get("variants") for name, described in settings.get("frameworks", {}).items()}
-    return {**{name: manifest[name] for name in _CONDITIONS}, "redis": settings.get("redis"), "variants": variants}
+    set_to = {"redis": settings.get("redis"), "variants": variants, "images": settings.get("images", {})}
+    return {**{name: manifest[name] for name in _CONDITIONS}, **set_to}
 
 
 def current(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     """The conditions of the epoch that a set is in."""
     later: Sequence[Mapping[str, Any]] = manifest.get("epochs", [])
-    return later[-1]["conditions"] if later else conditions(manifest)
+    # Of a version that did not look at images, its lab had none as far as is known.
+    return {"images": {}, **later[-1]["conditions"]} if later else conditions(manifest)
 
 
 def differing(what: str, a: Any, b: Any) -> Iterator[tuple[str, str, str]]:

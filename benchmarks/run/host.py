@@ -7,11 +7,13 @@ import os
 import platform
 import resource
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks.record.machine import QuotaReading
 from benchmarks.record.run_data import HostReading
 from benchmarks.run.machine.control_groups import ControlGroups, text_of
 
@@ -19,9 +21,11 @@ _PAGE_BYTES = 4096
 """The page in which psutil counts what was swapped, on every machine."""
 
 
-def host_facts() -> dict[str, Any]:
-    """The machine: processor, memory, system and the limits that this process, and so its children, live under."""
+def host_facts(lab_quotas: Iterable[QuotaReading] = ()) -> dict[str, Any]:
+    """The machine: processor, memory, system and the limits that this process, and so its children, live under; and the CPU
+    limits on the lab's processes beside these."""
     frequency, groups = psutil.cpu_freq(), ControlGroups.of_this_process()
+    limits = {quota.group: quota.cores for quota in (*groups.quotas(), *lab_quotas)}
     return {
         "cpu_model": _cpu_info("model name") or platform.processor() or None,
         "architecture": platform.machine(),
@@ -43,7 +47,7 @@ def host_facts() -> dict[str, Any]:
             "open_files": _limit(resource.RLIMIT_NOFILE),
             "processes": _limit(resource.RLIMIT_NPROC),
             "cgroup": groups.limits(),
-            "cpu_quotas": [{"group": quota.group, "cores": quota.cores} for quota in groups.quotas()],
+            "cpu_quotas": [{"group": group, "cores": cores} for group, cores in limits.items()],
         },
     }
 

@@ -17,6 +17,7 @@ from benchmarks.run.labs.compose_services import (
     REDIS_PASSWORD_VARIABLE,
     TOKEN_VARIABLE,
     Container,
+    ContainerDetails,
     Service,
     ServiceHealth,
     builders,
@@ -135,15 +136,23 @@ class Compose:
 
     def addresses(self) -> dict[str, str]:
         """The running services by their IP addresses on the lab's network."""
+        found = {}
+        for service, row in self._inspected().items():
+            for network in row["NetworkSettings"]["Networks"].values():
+                found[network["IPAddress"]] = service
+        return found
+
+    def details(self) -> dict[str, ContainerDetails]:
+        """What each running service's container was made of and runs as."""
+        return {name: ContainerDetails(row["Id"], row["Image"], row["State"]["Pid"]) for name, row in self._inspected().items()}
+
+    def _inspected(self) -> dict[str, dict[str, Any]]:
+        """What Docker tells of each running service's container."""
         ids = self._output("ps", "--quiet").split()
         if not ids:
             return {}
         done = self._started([self._command(())[0], "inspect", *ids])
-        found = {}
-        for row in json.loads(done.stdout):
-            for network in row["NetworkSettings"]["Networks"].values():
-                found[network["IPAddress"]] = row["Config"]["Labels"]["com.docker.compose.service"]
-        return found
+        return {row["Config"]["Labels"]["com.docker.compose.service"]: row for row in json.loads(done.stdout)}
 
     def _tails_of_unhealthy(self, names: Collection[str]) -> str:
         containers = self.containers()

@@ -1,10 +1,11 @@
 """The lab as containers: the services of ``docker-compose.yml`` that ``just docker-up`` has started."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.record.machine import QuotaReading
 from benchmarks.run.labs.compose import Compose
 from benchmarks.run.labs.compose_services import (
     AGENT_PORT,
@@ -16,6 +17,7 @@ from benchmarks.run.labs.compose_services import (
     Service,
 )
 from benchmarks.run.labs.lab import LabError
+from benchmarks.run.machine.control_groups import CGROUP_ROOT, ControlGroups, above_container, text_of
 
 
 class ComposeLab:
@@ -30,6 +32,8 @@ class ComposeLab:
         self.mock_api_url = ""
         self._services: dict[str, Service] = {}
         self._containers: dict[str, Container] = {}
+        self._images: dict[str, str] = {}
+        self._groups_above: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         """Look at what is up. Raises LabError when Redis or all nodes are missing, or something that is up is not healthy."""
@@ -43,6 +47,10 @@ class ComposeLab:
             raise LabError(f"the Compose lab is not well: {'; '.join(broken)}; see `just docker-logs`, then run `just docker-up`")
         if not self.variants():
             raise LabError("no worker node of the Compose lab is up: run `just docker-up`")
+        details = {name: found for name, found in self._compose.details().items() if self._takes_part(name)}
+        self._images = {name: found.image for name, found in sorted(details.items())}
+        above = (above_container(_memberships(found.process), found.id) for found in details.values())
+        self._groups_above = frozenset(groups for groups in above if groups is not None)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -73,11 +81,20 @@ class ComposeLab:
 
     def owns(self, process: int) -> bool:
         """By the control group of its container. Where Docker runs elsewhere, in a virtual machine say, none can be seen."""
-        try:
-            groups = Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8")
-        except OSError:
-            return False
+        groups = _memberships(process)
         return any(container.id in groups for container in self._containers.values() if container.id)
+
+    def cpu_quotas(self) -> Sequence[QuotaReading]:
+        """Those of the groups that the containers lie in; a container's own is its setting."""
+        groups = (ControlGroups(CGROUP_ROOT, above) for above in self._groups_above)
+        return tuple({quota.group: quota for found in groups for quota in found.quotas()}.values())
+
+    def images(self) -> Mapping[str, str]:
+        """Those of the services that take part in what is measured."""
+        return self._images
+
+    def _takes_part(self, service: str) -> bool:
+        return service in (REDIS_SERVICE, MOCK_API_SERVICE) or bool(self._services[service].role)
 
     def _nodes(self, role: str) -> Iterator[Service]:
         return (s for s in self._services.values() if s.role == role and s.name in self._containers)
@@ -91,3 +108,8 @@ class ComposeLab:
         if port not in container.ports:
             raise LabError(f"{service} of the Compose lab does not publish its port {port}: see `ports` in docker-compose.yml")
         return f"{before}127.0.0.1:{container.ports[port]}"
+
+
+def _memberships(process: int) -> str:
+    """The control groups of a process of this machine; empty where they cannot be seen."""
+    return text_of(Path(f"/proc/{process}/cgroup")) or ""

@@ -58,6 +58,15 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerDetails:
+    """Docker's ids of a running container and of its image, and the process id of its first process on Docker's machine."""
+
+    id: str
+    image: str
+    process: int
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """A service's container as it is now. ``health`` is Docker's word: healthy, starting, unhealthy, or empty without a check."""
 

@@ -1,8 +1,10 @@
 """Where a benchmark runs. A lab has Redis, the mock API and nodes, all addressed by URL: a scenario cannot tell which it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
+
+from benchmarks.record.machine import QuotaReading
 
 
 class LabError(Exception):
@@ -42,6 +44,15 @@ class Lab(Protocol):
 
     def owns(self, process: int) -> bool:
         """Whether a process of this machine is one of the lab's. Those that descend from one are as well."""
+        ...
+
+    def cpu_quotas(self) -> Sequence[QuotaReading]:
+        """The CPU limits that the lab's processes live under and the runner may not, but for those that a node has been given as
+        its own; none where they cannot be seen."""
+        ...
+
+    def images(self) -> Mapping[str, str]:
+        """The id of the image that each service was made of; none where there are no images."""
         ...
 
 

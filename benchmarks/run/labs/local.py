@@ -13,7 +13,7 @@ import tempfile
 import time
 import tomllib
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from typing import Any, Self
 import redis
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.record.machine import QuotaReading
 from benchmarks.run.environment import lab_environment
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.client import NodeClient
@@ -240,6 +241,14 @@ class LocalLab:
             return is_of_lab(process, self.lab_id, self.folder)
         except OSError:
             return False
+
+    def cpu_quotas(self) -> Sequence[QuotaReading]:
+        """Its processes are the runner's children, and live under the runner's limits."""
+        return ()
+
+    def images(self) -> Mapping[str, str]:
+        """None."""
+        return {}
 
     def _node(self, name: str, environment: Mapping[str, str]) -> str:
         if name not in self._urls:

@@ -89,6 +89,20 @@ class ControlGroups:
         return paths
 
 
+def above_container(memberships: str, container: str) -> str | None:
+    """Of a container's process, as its host sees it in ``/proc/PID/cgroup``, the groups that the container's own lie in, in the
+    same form. A container's group has its id in its name (``/docker/ID``, ``/system.slice/docker-ID.scope``), and may hold
+    further ones. None where no group has: the process is none of this container's, or its groups cannot be seen from here."""
+    lines, found = [], False
+    for line in memberships.splitlines():
+        number, controllers, path = line.split(":", 2)
+        parts = path.split("/")
+        own = next((place for place, part in enumerate(parts) if container in part), len(parts))
+        found |= own < len(parts)
+        lines.append(f"{number}:{controllers}:{'/'.join(parts[:own]) or '/'}")
+    return "\n".join(lines) if found else None
+
+
 def _cores(folder: Path) -> float | None:
     """A group's own CPU limit: ``cpu.max`` ("QUOTA PERIOD", or "max PERIOD"), or version 1's two files (-1 for none)."""
     quota, _, period = (text_of(folder / "cpu.max") or "").partition(" ")

@@ -31,7 +31,7 @@ class Runner:
     def __init__(self, lab: Lab, observer: Observer) -> None:
         self._lab = lab
         self._observer = observer
-        self._machine = MachineWatch(lab.owns)
+        self._machine = MachineWatch(lab.owns, lab.cpu_quotas)
         self._stack = ExitStack()
         self._nodes: dict[str, tuple[NodeClient, Session]] = {}
 

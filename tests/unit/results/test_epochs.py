@@ -18,7 +18,7 @@ def full() -> dict[str, Any]:
     variants = [{"name": "fast", "slots_per_process": 1}]
     redis = {"version": "8.0.2", "settings": {"appendonly": "no"}}
     frameworks = {"some": {"variants": variants, "databases": [{"url": "redis://127.0.0.1:38803/1"}]}}
-    return gathered(settings={"runs": 3, "redis": redis, "frameworks": frameworks})
+    return gathered(settings={"runs": 3, "redis": redis, "frameworks": frameworks, "images": {"worker": "sha256:1"}})
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ def full() -> dict[str, Any]:
         (("host", "limits", "cgroup", "cpu_cores"), 0.6, "host limits cgroup cpu cores: – → 0.6"),
         (("versions", "redis", "redis_version"), "7.0", "versions redis redis version: 8.0.2 → 7.0"),
         (("settings", "redis", "settings", "appendonly"), "yes", "redis settings appendonly: no → yes"),
+        (("settings", "images", "worker"), "sha256:2", "images worker: sha256:1 → sha256:2"),
         (("settings", "frameworks", "some", "variants"), [], "variants some: [{'name': 'fast', 'slots_per_process': 1}] → []"),
     ],
 )

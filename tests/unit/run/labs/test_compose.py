@@ -7,10 +7,21 @@ from typing import Any
 
 import pytest
 
+from benchmarks.record.machine import QuotaReading
+from benchmarks.run.labs import compose_lab
 from benchmarks.run.labs.compose import Compose
 from benchmarks.run.labs.compose_lab import ComposeLab
-from benchmarks.run.labs.compose_services import Service, builders, containers_from, registry_images, selection, services_from
+from benchmarks.run.labs.compose_services import (
+    ContainerDetails,
+    Service,
+    builders,
+    containers_from,
+    registry_images,
+    selection,
+    services_from,
+)
 from benchmarks.run.labs.lab import LabError
+from tests.support import write_files
 
 CONFIG: dict[str, Any] = {
     "services": {
@@ -52,6 +63,9 @@ class FakeCompose(Compose):
 
     def _output(self, *arguments: str) -> str:
         return json.dumps(CONFIG) if arguments[0] == "config" else listing(*self._rows)
+
+    def details(self) -> dict[str, ContainerDetails]:
+        return {row["Service"]: ContainerDetails("0" * 64, f"sha256:{row['Service']}", 0) for row in self._rows}
 
     def token(self) -> str:
         return "token"
@@ -145,6 +159,23 @@ def test_a_lab_finds_its_nodes_by_their_labels() -> None:
             lab.worker_url("y")
         with pytest.raises(LabError, match="no producer node for 'y' is up: there are x"):
             lab.producer_url("y")
+
+
+def test_the_images_of_a_lab_are_those_of_what_takes_part_in_a_measurement() -> None:
+    with ComposeLab(FakeCompose(*UP, row("graphs"))) as lab:
+        assert lab.images() == {name: f"sha256:{name}" for name in ("producer-x", "redis", "worker-x")}
+
+
+def test_a_limit_above_the_containers_is_told_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    limited = {"cgroup.controllers": "cpu", "lab/cpu.max": "50000 100000", f"lab/{'0' * 64}/cpu.max": "10000 100000"}
+    write_files(tmp_path, limited)
+    monkeypatch.setattr(compose_lab, "CGROUP_ROOT", tmp_path)
+    monkeypatch.setattr(compose_lab, "_memberships", lambda _: f"0::/lab/{'0' * 64}\n")
+    with ComposeLab(FakeCompose(*UP)) as lab:
+        assert lab.cpu_quotas() == (QuotaReading("/lab", 0.5, 0, 0, 0.0),)
+    monkeypatch.setattr(compose_lab, "_memberships", lambda _: "0::/lab\n")
+    with ComposeLab(FakeCompose(*UP)) as lab:
+        assert lab.cpu_quotas() == (), "a process of the same number, where Docker runs on another machine"
 
 
 def test_a_lab_knows_the_mock_api_by_its_published_port_where_it_is_up() -> None:

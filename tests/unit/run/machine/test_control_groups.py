@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.record.machine import QuotaReading
-from benchmarks.run.machine.control_groups import ControlGroups
+from benchmarks.run.machine.control_groups import ControlGroups, above_container
 from tests.support import write_files
 
 V1_PATHS = "3:cpuset:/\n2:cpu,cpuacct:/a/b\n1:memory:/a\n4:pids:/\n0::/\n"
@@ -80,3 +80,61 @@ def test_in_version_1_the_limited_groups_time_is_its_own_accounting_or_unknown(
 def test_a_container_that_sees_its_hosts_path_has_its_own_group_at_the_top(tmp_path: Path) -> None:
     write_files(tmp_path, {"cgroup.controllers": "cpu", "cpu.max": "100000 100000", "cpu.stat": "usage_usec 5\n"})
     assert ControlGroups(tmp_path, "0::/docker/abc\n").quotas() == (QuotaReading("/", 1.0, 0, 0, 0.0),)
+
+
+ID = "f00d" * 16
+V1_IN_DOCKER = f"2:cpu,cpuacct:/limited/docker/{ID}\n1:memory:/limited/docker/{ID}/inner\n0::/\n"
+V1_ABOVE = "2:cpu,cpuacct:/limited/docker\n1:memory:/limited/docker\n0::/"
+
+
+@pytest.mark.parametrize(
+    ("memberships", "above"),
+    [
+        (f"0::/docker/{ID}\n", "0::/docker"),
+        (f"0::/system.slice/docker-{ID}.scope\n", "0::/system.slice"),
+        (f"0::/docker/{ID}/docker/{ID}/init\n", "0::/docker"),
+        (f"0::/{ID}\n", "0::/"),
+        (V1_IN_DOCKER, V1_ABOVE),
+        ("0::/docker/another\n", None),
+        ("0::/\n", None),
+        ("", None),
+    ],
+)
+def test_above_a_container_is_what_its_own_group_lies_in(memberships: str, above: str | None) -> None:
+    assert above_container(memberships, ID) == above
+    assert above_container(memberships, ID[:12]) == above, "as the beginning of its id tells as well"
+
+
+@pytest.mark.parametrize(
+    ("files", "memberships"),
+    [
+        (
+            {
+                "cgroup.controllers": "cpu",
+                "limited/cpu.max": "50000 100000",
+                "limited/cpu.stat": "nr_periods 9\nnr_throttled 4\nthrottled_usec 250000\n",
+                "limited/docker/cpu.max": "max 100000",
+                f"limited/docker/{ID}/cpu.max": "10000 100000",
+            },
+            f"0::/limited/docker/{ID}\n",
+        ),
+        (
+            {
+                "cpu/limited/cpu.cfs_quota_us": "50000",
+                "cpu/limited/cpu.cfs_period_us": "100000",
+                "cpu/limited/cpu.stat": "nr_periods 9\nnr_throttled 4\nthrottled_time 250000000\n",
+                "cpu/limited/docker/cpu.cfs_quota_us": "-1",
+                f"cpu/limited/docker/{ID}/cpu.cfs_quota_us": "10000",
+                f"cpu/limited/docker/{ID}/cpu.cfs_period_us": "100000",
+            },
+            V1_IN_DOCKER,
+        ),
+    ],
+    ids=["v2", "v1"],
+)
+def test_a_limit_above_a_container_is_found_and_the_containers_own_is_not_it(
+    tmp_path: Path, files: dict[str, str], memberships: str
+) -> None:
+    write_files(tmp_path, files)
+    groups = ControlGroups(tmp_path, above_container(memberships, ID) or "")
+    assert groups.quotas() == (QuotaReading("/limited", 0.5, 9, 4, 0.25),)
