@@ -93,10 +93,11 @@ def describe(values: Sequence[float]) -> Description:
 
 def describe_each(groups: Sequence[Sequence[float]]) -> list[Description]:
     """Describe the values of many measures: the same as one after another, and several times as fast."""
-    return [_described(values, interval) for values, interval in zip(groups, mean_intervals(groups), strict=True)]
+    return [described(values, interval) for values, interval in zip(groups, mean_intervals(groups), strict=True)]
 
 
-def _described(values: Sequence[float], interval: Interval | None) -> Description:
+def described(values: Sequence[float], interval: Interval | None) -> Description:
+    """Describe the values of one measure, given the interval of what their mean is."""
     data = np.asarray(values, np.float64)
     if len(data) == 0:
         return Description(0, None, None, None, None, None)

@@ -17,6 +17,7 @@ from benchmarks.record.better import all_parsed
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.results.stored_run import StoredRun
+from benchmarks.shares import Share
 from benchmarks.statistics import Description, describe_each, percentile
 
 WORKER_FACTS = ("processes", "slots", "execution", "guarantee", "settings", "versions")
@@ -61,7 +62,7 @@ def variants_of(results: ResultSet, scenario: str, measures: Iterable[str]) -> d
     stored = [run for run in results.stored_runs() if run.result.scenario == scenario]
     entered = entered_variants(results.manifest(), scenario)
     names = [*entered, *sorted({row.variant for row in rows} - set(entered))]
-    wanted = list(measures)
+    wanted, shares = list(measures), results.shares(scenario)
     return {
         variant: _variant(
             variant,
@@ -69,6 +70,7 @@ def variants_of(results: ResultSet, scenario: str, measures: Iterable[str]) -> d
             [run for run in stored if run.result.group == variant],
             results.manifest()["scenarios"][scenario]["headline"],
             wanted,
+            shares.get(variant, {}),
         )
         for variant in names
         if any(row.variant == variant for row in rows)
@@ -162,8 +164,17 @@ def _scenario(results: ResultSet, name: str) -> ScenarioAnalysis:
 
 
 def _variant(
-    name: str, rows: Sequence[RunResult], stored: Sequence[StoredRun], headline: str, measures: Iterable[str]
+    name: str,
+    rows: Sequence[RunResult],
+    stored: Sequence[StoredRun],
+    headline: str,
+    measures: Sequence[str],
+    shares: Mapping[str, Share],
 ) -> VariantAnalysis:
+    described = describe_measures({measure: _values(rows, measure) for measure in measures})
+    of_control = {
+        column: _describe(column, share.values, share.describe()) for column, share in shares.items() if column in measures
+    }
     workers = [worker for run in stored if (worker := _mapping(run.record.get("worker")))]
     executed = [asked for run in stored if isinstance(asked := run.record.get("executed_variant"), str)]
     return VariantAnalysis(
@@ -172,7 +183,7 @@ def _variant(
         executed=executed[0] if executed else name,
         runs=tuple(rows),
         headline=headline,
-        measures=describe_measures({measure: _values(rows, measure) for measure in measures}),
+        measures=described | of_control,
         worker=workers[0] if workers else {},
     )
 

@@ -8,10 +8,11 @@ from typing import Any
 from benchmarks.analysis.analyse import measures_to_compare, planned_runs, variants_of
 from benchmarks.analysis.comparison import Contest, compare_family
 from benchmarks.analysis.model import Change, EnvironmentDifference, SetComparison, VariantAnalysis
-from benchmarks.record.better import all_parsed
+from benchmarks.record.better import Direction, Nearest, all_parsed
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.epochs import differing, shown
 from benchmarks.results.result_set import ResultSet
+from benchmarks.shares import Share
 
 A, B = "A", "B"
 MUST_BE_EQUAL = ("processes", "slots")
@@ -23,7 +24,8 @@ class NotComparableError(ResultSetError):
 
 
 def compare_sets(path_a: Path, path_b: Path, *, force: bool = False) -> SetComparison:
-    """Compare set B with set A, variant by variant, in the measures that a person sees first.
+    """Compare set B with set A, variant by variant, in the measures that a person sees first: the control by its own figures, the
+    others by their shares of it where both sets have the control and the measure has a share, else by their own figures.
 
     Refused where there is nothing in common, always; and where the sizes of a scenario or the processes and slots of a worker
     differ, unless ``force`` is given: then the obstacles are listed with the result. A difference of machine, version or setting
@@ -44,12 +46,16 @@ def compare_sets(path_a: Path, path_b: Path, *, force: bool = False) -> SetCompa
     obstacles = (*_sizes_differ(a, b, common), *_workers_differ(pairs, right))
     if obstacles and not force:
         raise NotComparableError("not like with like: " + "; ".join(obstacles) + ". With --force they are compared all the same")
+    control = _common_control(a, b, pairs)
+    changes = _changes(pairs, right, control, _planned(a, b))
     return SetComparison(
         a=a.path,
         b=b.path,
         differences=tuple(_environment_differences(a, b, left, right)),
         obstacles=obstacles,
-        changes=_changes(pairs, right, _planned(a, b)),
+        control=control,
+        control_changes=tuple(change for change in changes if change.variant == control),
+        changes=tuple(change for change in changes if change.variant != control),
         left_out=tuple(_left_out(left, right)),
         headings={name: right[name].described["summary"] for name in common},
     )
@@ -63,13 +69,19 @@ class _Held:
     described: Mapping[str, Any]
     compared: tuple[str, ...]
     variants: Mapping[str, VariantAnalysis]
+    shares: Mapping[str, Mapping[str, Share]]
+    """By variant and column."""
+
+    def share_column(self, measure: str) -> str | None:
+        """The column that is the share of a measure."""
+        return next((column for column, of in self.described["shares"].items() if of == measure), None)
 
 
 def _held(results: ResultSet) -> dict[str, _Held]:
     held = {}
     for name, described in results.manifest()["scenarios"].items():
         compared = measures_to_compare(described)
-        held[name] = _Held(name, described, compared, variants_of(results, name, compared))
+        held[name] = _Held(name, described, compared, variants_of(results, name, compared), results.shares(name))
     return held
 
 
@@ -135,18 +147,55 @@ def _workers_differ(pairs: Sequence[tuple[_Held, str]], right: Mapping[str, _Hel
                 yield f"{fact} of {name}: {shown(a)} and {shown(b)}"
 
 
-def _changes(pairs: Sequence[tuple[_Held, str]], right: Mapping[str, _Held], planned: int | None) -> tuple[Change, ...]:
-    subjects: list[tuple[str, str]] = []
-    contests: list[Contest] = []
+def _common_control(a: ResultSet, b: ResultSet, pairs: Sequence[tuple[_Held, str]]) -> str | None:
+    """The variant that shares are taken of in both sets, if both have runs of it."""
+    control: str | None = a.manifest()["control"]
+    return control if control == b.manifest()["control"] and any(name == control for _, name in pairs) else None
+
+
+def _changes(
+    pairs: Sequence[tuple[_Held, str]], right: Mapping[str, _Held], control: str | None, planned: int | None
+) -> tuple[Change, ...]:
+    subjects: list[tuple[str, str, _Judged]] = []
     for scenario, name in pairs:
         other = right[scenario.name]
         better = all_parsed(other.described.get("better", {}))
         for measure in (m for m in scenario.compared if m in other.compared):
-            before, after = _values(scenario.variants[name], measure), _values(other.variants[name], measure)
-            subjects.append((scenario.name, name))
-            contests.append(Contest(measure, B, A, after, before, better.get(measure)))
-    comparisons, _ = compare_family(contests, planned)
-    return tuple(Change(s, v, found) for (s, v), found in zip(subjects, comparisons, strict=True))
+            shares = None if control in (None, name) else _judged_by_share(scenario, other, name, measure, better.get(measure))
+            subjects.append(
+                (scenario.name, name, shares or _judged_by_itself(scenario, other, name, measure, better.get(measure)))
+            )
+    comparisons, _ = compare_family([judged.contest for _, _, judged in subjects], planned)
+    return tuple(
+        Change(scenario, name, found, judged.share_of, judged.absolute_a, judged.absolute_b)
+        for (scenario, name, judged), found in zip(subjects, comparisons, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is held against what, and of a share the measure and its means in the two sets."""
+
+    contest: Contest
+    share_of: str | None = None
+    absolute_a: float | None = None
+    absolute_b: float | None = None
+
+
+def _judged_by_itself(a: _Held, b: _Held, variant: str, measure: str, better: Direction | None) -> _Judged:
+    return _Judged(Contest(measure, B, A, _values(b.variants[variant], measure), _values(a.variants[variant], measure), better))
+
+
+def _judged_by_share(a: _Held, b: _Held, variant: str, measure: str, better: Direction | None) -> _Judged | None:
+    """None where the measure has no share, either set too few rounds with both, or the value itself is what should be near to
+    another."""
+    column = a.share_column(measure)
+    shares = [held.shares.get(variant, {}).get(column or "") for held in (a, b)]
+    before, after = (share.paired_values if share is not None and share.is_paired else () for share in shares)
+    if column is None or not before or not after or isinstance(better, Nearest):
+        return None
+    means = [held.variants[variant].measures[measure].mean for held in (a, b)]
+    return _Judged(Contest(column, B, A, after, before, better), measure, *means)
 
 
 def _values(variant: VariantAnalysis, measure: str) -> tuple[float, ...]:

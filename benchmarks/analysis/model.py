@@ -348,6 +348,11 @@ class Change:
     scenario: str
     variant: str
     comparison: PairComparison
+    share_of: str | None = None
+    """The measure whose share of the control is compared; None where the measure itself is."""
+    absolute_a: float | None = None
+    """Beside a share, the measure's mean in A, and in B."""
+    absolute_b: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +364,12 @@ class SetComparison:
     differences: tuple[EnvironmentDifference, ...]
     obstacles: tuple[str, ...] = ()
     """Why they should not be compared; if there are any, the comparison was forced."""
+    control: str | None = None
+    """The control of both sets, of which shares are taken; None where they have none in common."""
+    control_changes: tuple[Change, ...] = ()
+    """What the control's own figures did: how far the machine, or what is beneath all variants, is another."""
     changes: tuple[Change, ...] = ()
+    """Of the other variants, in shares of the control as far as the measures have them."""
     left_out: tuple[str, ...] = ()
     """What only one of the sets holds."""
     headings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

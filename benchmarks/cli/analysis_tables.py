@@ -14,6 +14,7 @@ from benchmarks.analysis.expectations import Judgement
 from benchmarks.analysis.listing import Listed
 from benchmarks.analysis.model import (
     Analysis,
+    Change,
     MeasureDescription,
     NamedWarning,
     PairComparison,
@@ -28,7 +29,7 @@ from benchmarks.analysis.storing import PAIRS
 from benchmarks.cli.summary import NARROWEST, STYLES
 from benchmarks.conclusion import Conclusion
 from benchmarks.record.enough import FEWEST_RUNS
-from benchmarks.words import from_to, number, p_value, plus_minus
+from benchmarks.words import from_to, number, p_value, percent, plus_minus
 
 STATE_STYLES = {TargetState.MET: "green", TargetState.MISSED: "bold red", TargetState.NOT_MEASURED: "dim"}
 JUDGEMENT_STYLES = {Judgement.AS_EXPECTED: "green", Judgement.OFF: "yellow", Judgement.NOT_DECIDED: "dim"}
@@ -144,21 +145,65 @@ def print_comparison(console: Console, found: SetComparison) -> None:
         console.print("Made alike: same machine, versions and settings.")
     for obstacle in found.obstacles:
         console.print(clean(f"Not like with like: {obstacle}", "bold red"), soft_wrap=True)
+    console.print()
+    for line in control_in_words(found):
+        console.print(clean(line), soft_wrap=True)
     for scenario, of_scenario in groupby(found.changes, key=lambda change: change.scenario):
-        table = _table(scenario)
-        for heading in ("variant", "measure", "A", "B", "B / A (95 %)", "p", "shown"):
-            table.add_column(heading, justify="right" if heading in ("A", "B", "p") else "left")
-        for change in of_scenario:
-            pair = change.comparison
-            heading = found.headings[scenario].get(pair.measure, pair.measure)
-            cells = (change.variant, heading, number(pair.mean_b), number(pair.mean_a), _ratio(pair), p_value(pair.holm_p))
-            table.add_row(*map(clean, cells), clean(_outcome(pair), "bold" if pair.shown else "dim"))
         console.print()
-        console.print(table)
+        console.print(_changes_table(found, scenario, list(of_scenario)))
     for left in found.left_out:
         console.print(clean(left, "dim"), soft_wrap=True)
-    shown = sum(change.comparison.shown for change in found.changes)
-    console.print(f"{shown} of {len(found.changes)} differences are shown; p is Holm's, over all of them.")
+    changes = (*found.control_changes, *found.changes)
+    shown = sum(change.comparison.shown for change in changes)
+    console.print(f"{shown} of {len(changes)} differences are shown; p is Holm's, over all of them.")
+
+
+def control_in_words(found: SetComparison) -> list[str]:
+    """Whether what is beneath all variants moved from A to B, and so what is judged."""
+    if found.control is None:
+        return [
+            "The sets have no control in common: figures are judged as they are, and a difference may be the machine's as well "
+            "as the variant's."
+        ]
+    lines = []
+    for change in found.control_changes:
+        pair = change.comparison
+        name = f"{change.scenario}, {found.headings[change.scenario].get(pair.measure, pair.measure)}"
+        lines.append(f"  {name}: {number(pair.mean_b)} → {number(pair.mean_a)}, {pair.verdict}")
+    moved = sum(change.comparison.shown for change in found.control_changes)
+    head = f"The control, {found.control}, moved" if moved else f"That the control, {found.control}, moved is not shown"
+    judged = "Variants are judged by their shares of it where a measure has one; the figures themselves stand below, in brackets."
+    return [f"{head}:", *lines, judged]
+
+
+def _changes_table(found: SetComparison, scenario: str, changes: Sequence[Change]) -> Table:
+    table = _table(scenario)
+    for heading in ("variant", "measure", "A", "B", "B / A (95 %)", "p", "shown"):
+        table.add_column(heading, justify="right" if heading in ("A", "B", "p") else "left")
+    for change in changes:
+        pair, headings = change.comparison, found.headings[scenario]
+        measure = change.share_of or pair.measure
+        heading = headings.get(measure, measure)
+        if change.share_of is not None:
+            heading = f"{heading}, share of {found.control}"
+        a, b = _before_and_after(change)
+        cells = (clean(_ratio(pair)), clean(p_value(pair.holm_p)), clean(_outcome(pair), "bold" if pair.shown else "dim"))
+        table.add_row(clean(change.variant), clean(heading), a, b, *cells)
+    return table
+
+
+def _before_and_after(change: Change) -> tuple[Text, Text]:
+    """The two means; of shares with the figures themselves below."""
+    means = (change.comparison.mean_b, change.comparison.mean_a)
+    if change.share_of is None:
+        a, b = (clean(number(mean)) for mean in means)
+    else:
+        absolute = (change.absolute_a, change.absolute_b)
+        a, b = (
+            Text("\n").join([clean(percent(share or 0.0)), clean(f"({number(figure)})", "dim")])
+            for share, figure in zip(means, absolute, strict=True)
+        )
+    return a, b
 
 
 def print_list(console: Console, listed: Iterable[Listed]) -> None:

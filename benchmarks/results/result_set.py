@@ -32,7 +32,8 @@ from benchmarks.results.documents import FORMAT_VERSION, ResultSetError, read_js
 from benchmarks.results.epochs import Difference, conditions
 from benchmarks.results.files import LATEST, UNFINISHED, free_name, point_latest, taken_by_disk, to_disk, write_text
 from benchmarks.results.stored_run import FIRST_SPEED, StoredRun, result_from, run_document, run_name
-from benchmarks.results.tables import csv_text, statistics_of, with_machine_speed, with_shares
+from benchmarks.results.tables import csv_text, shares_of_runs, statistics_of, with_machine_speed, with_shares
+from benchmarks.shares import Share
 
 FORMAT = "queuelab-result-set"
 
@@ -224,6 +225,11 @@ class ResultSet:
             dataclasses.replace(row, variant=row.group, epoch=1, measures=values)
             for row, values in zip(rows, measures, strict=True)
         ]
+
+    def shares(self, scenario: str) -> dict[str, dict[str, Share]]:
+        """The shares of the control that can be taken, by the variant's name in :meth:`rows` and by column."""
+        rows = [run.result for run in self.stored_runs() if run.result.scenario == scenario]
+        return shares_of_runs(rows, self._manifest["scenarios"][scenario]["shares"], self._manifest["control"])
 
     def write_rows(self, scenario: str) -> Path:
         """Write the CSV of a scenario anew. Cheap enough to be done after every run."""

@@ -11,7 +11,8 @@ from benchmarks.record.run_data import RunResult
 from benchmarks.record.shared import SHARED_COLUMNS
 from benchmarks.record.totals import MACHINE_SPEED, TOTAL_COLUMNS
 from benchmarks.results.documents import FORMAT_VERSION
-from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, describe_each
+from benchmarks.shares import Share
+from benchmarks.statistics import BOOTSTRAP, CONFIDENCE, RESAMPLES, SEED, Description, describe_each
 
 WHOLE_RUN = "whole run"
 """What ``invalid_phases`` says of a run of which nothing stands."""
@@ -51,6 +52,23 @@ def with_shares(rows: _Rows, shares: Mapping[str, str], control: str | None) -> 
         for place, values in zip(places, _shares_of_one_epoch([rows[p] for p in places], shares, control), strict=True):
             filled[place] = values
     return filled
+
+
+def shares_of_runs(rows: _Rows, shares: Mapping[str, str], control: str | None) -> dict[str, dict[str, Share]]:
+    """For each group of rows but the control's own, the shares that can be taken, by column."""
+    found: dict[str, dict[str, Share]] = {}
+    for group, epoch in {row.group: row.epoch for row in rows if row.variant != control}.items():
+        mine = [row for row in rows if row.group == group]
+        others = [row for row in rows if row.variant == control and row.epoch == epoch]
+        of_group = {column: Share(_by_round(mine, measure), _by_round(others, measure)) for column, measure in shares.items()}
+        found[group] = {
+            column: share for column, share in of_group.items() if share.own and share.control and min(share.control.values()) > 0
+        }
+    return found
+
+
+def _by_round(rows: _Rows, measure: str) -> dict[int, float]:
+    return {row.repetition: float(value) for row in rows if (value := row.value(measure)) is not None}
 
 
 def _shares_of_one_epoch(rows: _Rows, shares: Mapping[str, str], control: str | None) -> list[_Values]:
@@ -108,6 +126,7 @@ def csv_text(rows: _Rows, measures: Sequence[_Values], columns: Sequence[str], f
 def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures: Sequence[_Values]) -> dict[str, Any]:
     """The scenario's statistics, as ``schemas/stats.schema.json`` describes them."""
     scenario = manifest["scenarios"][name]
+    shares = shares_of_runs(rows, scenario["shares"], manifest["control"])
     variants = {}
     for variant in sorted({row.group for row in rows}):
         mine = [(row, values) for row, values in zip(rows, measures, strict=True) if row.group == variant]
@@ -125,7 +144,10 @@ def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures:
                 for row in own_rows
             ],
             "flags": [flag.as_data() for flag in group_flags(scenario["headline"], headline)],
-            "measures": dict(zip(scenario["columns"], _described(own_rows, own_measures, scenario["columns"]), strict=True)),
+            "measures": {
+                **dict(zip(scenario["columns"], _described(own_rows, own_measures, scenario["columns"]), strict=True)),
+                **{column: _as_data(share.describe()) for column, share in shares.get(variant, {}).items()},
+            },
         }
     return {
         "format_version": FORMAT_VERSION,
@@ -140,14 +162,17 @@ def statistics_of(name: str, manifest: Mapping[str, Any], rows: _Rows, measures:
 
 
 def _described(rows: _Rows, measures: Sequence[_Values], names: Iterable[str]) -> Iterator[dict[str, float | int | None]]:
-    for description in describe_each([_values(rows, measures, name) for name in names]):
-        interval = description.interval
-        yield {
-            "n": description.n,
-            "mean": description.mean,
-            "median": description.median,
-            "sd": description.sd,
-            "cv": description.cv,
-            "ci_low": None if interval is None else interval.low,
-            "ci_high": None if interval is None else interval.high,
-        }
+    return map(_as_data, describe_each([_values(rows, measures, name) for name in names]))
+
+
+def _as_data(description: Description) -> dict[str, float | int | None]:
+    interval = description.interval
+    return {
+        "n": description.n,
+        "mean": description.mean,
+        "median": description.median,
+        "sd": description.sd,
+        "cv": description.cv,
+        "ci_low": None if interval is None else interval.low,
+        "ci_high": None if interval is None else interval.high,
+    }

@@ -22,7 +22,7 @@ ROOMS = (
     ("results",),
     ("record",),
     ("plan",),
-    ("arithmetic", "chart", "checkout", "conclusion", "statistics", "words"),
+    ("arithmetic", "chart", "checkout", "conclusion", "shares", "statistics", "words"),
 )
 """From the top down. A room imports only from rooms below it; those side by side import nothing of one another."""
 BOTTOM = len(ROOMS) - 1

@@ -255,7 +255,8 @@ def test_two_sets_are_compared_by_which_is_nearer(golden: Callable[[Golden], Pat
         document["measures"]["drain_per_s"] *= 0.8
 
     found = compare_sets(before, change_runs(shutil.copytree(before, tmp_path / "after"), slower))
-    verdicts = {c.variant: c.comparison.verdict for c in found.changes if c.comparison.measure == "drain_per_s"}
+    changes = (*found.changes, *found.control_changes)
+    verdicts = {c.variant: c.comparison.verdict for c in changes if c.comparison.measure == "drain_per_s"}
     assert "lower than A, worse: farther from" in verdicts["swift"]
     assert "lower than A, better: nearer to" in verdicts["bare"]
 
@@ -335,13 +336,63 @@ def test_an_upgrade_shows_what_changed_after_how_it_was_made(golden: Callable[[G
         ("swift settings prefetch", "1", "4"),
     ]
     shown = [(c.variant, c.comparison.measure) for c in found.changes if c.comparison.shown]
-    assert shown == [("swift", "drain_per_s")]
+    assert shown == [("swift", "drain_share_of_control")]
     change = next(c.comparison for c in found.changes if c.comparison.shown)
     assert change.ratio == pytest.approx(1.2)
     assert change.verdict == "B is 20 % higher than A, better (large effect)"
     assert (found.obstacles, found.left_out) == ((), ())
     terminal = shown_on_terminal(lambda console: print_comparison(console, found))
     assert terminal.index("Linux 7.0") < terminal.index("drain/s")
+
+
+def slowed(golden: Callable[[Golden], Path], folder: Path, factors: dict[str, float]) -> Path:
+    """The good set, on a machine and with variants that drain so many times as fast."""
+
+    def slower(document: dict[str, Any]) -> None:
+        document["measures"]["drain_per_s"] *= factors.get(document["variant"], factors["machine"])
+
+    return change_runs(shutil.copytree(golden("good"), folder), slower)
+
+
+def test_where_the_machine_became_slower_that_is_said_first_and_no_variant_is_blamed(
+    golden: Callable[[Golden], Path], tmp_path: Path
+) -> None:
+    found = compare_sets(golden("good"), slowed(golden, tmp_path / "after", {"machine": 0.7}))
+    control = next(c for c in found.control_changes if c.comparison.measure == "drain_per_s")
+    assert (found.control, control.comparison.shown) == ("bare", True)
+    assert control.comparison.ratio == pytest.approx(0.7)
+    drains = [c for c in found.changes if c.share_of == "drain_per_s"]
+    assert {c.variant for c in drains} == {"swift", "swift-twin", "steady"}
+    for change in drains:
+        assert not change.comparison.shown
+        assert change.comparison.ratio == pytest.approx(1)
+        assert (change.absolute_b or 0) / (change.absolute_a or 1) == pytest.approx(0.7)
+    text = shown_on_terminal(lambda console: print_comparison(console, found))
+    assert text.index("The control, bare, moved:") < text.index("30 % lower than A") < text.index("share of bare")
+    assert f"({drains[0].absolute_b:,.0f})" in text
+
+
+def test_a_variant_that_became_slower_on_the_same_machine_is_found_by_its_share(
+    golden: Callable[[Golden], Path], tmp_path: Path
+) -> None:
+    found = compare_sets(golden("good"), slowed(golden, tmp_path / "after", {"machine": 1, "swift": 0.7}))
+    assert not any(c.comparison.shown for c in found.control_changes)
+    assert [(c.variant, c.share_of) for c in found.changes if c.comparison.shown] == [("swift", "drain_per_s")]
+    assert "That the control, bare, moved is not shown" in shown_on_terminal(lambda console: print_comparison(console, found))
+
+
+def test_without_a_control_in_common_figures_are_judged_as_they_are_and_that_is_said(
+    golden: Callable[[Golden], Path], tmp_path: Path
+) -> None:
+    def alone(document: dict[str, Any]) -> None:
+        document["control"] = None
+
+    after = change_manifest(slowed(golden, tmp_path / "after", {"machine": 0.7}), alone)
+    found = compare_sets(golden("good"), after)
+    assert (found.control, found.control_changes) == (None, ())
+    drains = [c for c in found.changes if c.comparison.measure == "drain_per_s"]
+    assert {c.variant for c in drains if c.comparison.shown} >= {"bare", "swift"}
+    assert "no control in common" in shown_on_terminal(lambda console: print_comparison(console, found))
 
 
 def test_a_set_against_its_copy_shows_nothing(golden: Callable[[Golden], Path], tmp_path: Path) -> None:
