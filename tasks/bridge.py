@@ -101,6 +101,7 @@ class Bridge:
             "name": framework.name,
             "variants": [asdict(v) for v in framework.variants],
             "databases": [asdict(d) | {"url": without_credentials(database_url(d))} for d in framework.databases],
+            "puts": framework.puts,
             "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in framework.packages}},
             "producer_loop": "" if loop is None else f"{loop.__module__}.{loop.__qualname__}",
         }

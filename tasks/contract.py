@@ -164,6 +164,11 @@ class Depth:
     claimed: int
     delayed: int
 
+    @property
+    def total(self) -> int:
+        """Tasks in any state."""
+        return self.waiting + self.claimed + self.delayed
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -294,6 +299,9 @@ class Framework(Protocol):
     databases: tuple[Database, ...]
     packages: tuple[str, ...]
     """Distributions whose versions a result should name, the framework's own first."""
+    puts: tuple[str, ...]
+    """The Redis commands, in small letters, by which a message comes to wait in a queue: ``enqueue`` calls just one of them for
+    each message, be it in a script or a transaction. By them a run proves that its messages reached the lab's own Redis."""
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
     """The event loop that its documentation advises for an :class:`AsyncProducer`; None for asyncio's own."""
 

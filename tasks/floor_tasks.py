@@ -187,6 +187,7 @@ class FloorFramework:
     variants = (CONTROL,)
     databases = (DATABASE,)
     packages = ("redis", "hiredis")
+    puts = ("lpush",)
     loop_factory = None
 
     def worker_plan(self, request: WorkerRequest) -> WorkerPlan:

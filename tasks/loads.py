@@ -76,6 +76,10 @@ class Ramp:
             raise ValueError("from_per_s and to_per_s must not both be 0")
 
 
+DISPATCH_ENDPOINT, WAIT_ENDPOINT = "/dispatch", "/wait"
+"""Those of the web application that put a task into a queue; the others run it themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskClass:
     """Tasks of one kind: a workload of ``tasks.workloads`` with its argument as plain data. ``label`` is the number that the
@@ -171,6 +175,11 @@ def classes_of(tasks: Tasks) -> tuple[TaskClass, ...]:
 def goes_through_web(tasks: Tasks) -> bool:
     """Whether tasks are posted to a web application."""
     return any(c.endpoint for c in classes_of(tasks))
+
+
+def goes_through_broker(task_class: TaskClass) -> bool:
+    """Whether a task of this class is put into a queue, rather than being run by the web application that it is posted to."""
+    return task_class.endpoint in ("", DISPATCH_ENDPOINT, WAIT_ENDPOINT)
 
 
 def tasks_in_a_unit(tasks: Tasks) -> int:

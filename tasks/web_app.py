@@ -31,6 +31,7 @@ import uvicorn
 from fastapi import BackgroundTasks, Body, FastAPI
 
 from tasks.contract import WebPart, load_framework
+from tasks.loads import DISPATCH_ENDPOINT, WAIT_ENDPOINT
 from tasks.workloads import TaskCall, execute, execute_async
 
 KEEP_ALIVE_S = 600
@@ -83,9 +84,9 @@ def create_app(part: WebPart | None, queue: str, import_s: float | None) -> Fast
         tasks.add_task(execute, *call)
         return _answer(call)
 
-    app.post("/dispatch")(_endpoint(part.dispatch, queue))
+    app.post(DISPATCH_ENDPOINT)(_endpoint(part.dispatch, queue))
     if part.wait is not None:
-        app.post("/wait")(_endpoint(part.wait, queue))
+        app.post(WAIT_ENDPOINT)(_endpoint(part.wait, queue))
     return app
 
 

@@ -328,6 +328,14 @@ FOREIGN_CONNECTION = FlagKind(
     "Find out what it has to do there: tasks may have gone there. What its worker was started with is in run.json.",
 )
 
+MESSAGES_ELSEWHERE = FlagKind(
+    "messages-elsewhere",
+    Severity.INVALID,
+    "{phase}: {seen} messages reached the lab's Redis where {acknowledged} were acknowledged; {whereto}",
+    "Find out where they went, or came from: see what its worker and producer were started with, which is in run.json, and "
+    "whether its module names every command that puts a message into a queue.",
+)
+
 GENERAL_FLAGS = (
     TASK_LOST,
     TASK_DOUBLED,
@@ -342,6 +350,7 @@ GENERAL_FLAGS = (
     WORKER_DIED,
     TIME_NAMESPACE_DIFFERS,
     FOREIGN_CONNECTION,
+    MESSAGES_ELSEWHERE,
     TOO_FEW_PROCESSES,
     TOO_MANY_PROCESSES,
     TIMED_OUT,

@@ -19,7 +19,7 @@ from benchmarks.record.machine import CpuTaken, QuotaReading, SpeedReading
 from benchmarks.record.task_table import TaskTable
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Track, Variant
-from tasks.loads import Load, Tasks
+from tasks.loads import Load, Prefilled, Tasks
 from tasks.workloads import UNDECLARED_S
 
 Measures = Mapping[str, float | int | None]
@@ -36,6 +36,10 @@ class RedisReading:
     output_bytes: int
     cpu_s: float
     memory_bytes: int
+    blocked_clients: int = 0
+    """Clients that wait for something to take, and may be given one message each though their process stands still."""
+    puts: int | None = None
+    """Calls of the commands by which the framework puts messages into queues; None in what was recorded before they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +114,19 @@ class PhaseRecord:
     """Whether the rate was tried without knowing that the producer can offer it."""
     start: "StartRecord | None" = None
     """How its worker started, where that belongs to the phase."""
+    queued: int | None = None
+    """Tasks in the worker's queues, in whatever state, when many had been sent at once to one that stood still; else None."""
 
     @property
     def stopped_midway(self) -> bool:
         """Whether the worker was stopped with tasks in hand: tasks that are lost or doubled then are what the framework makes of
         it, and no fault of the run."""
         return self.start is not None and self.start.stop is not None
+
+    @property
+    def filled_beforehand(self) -> bool:
+        """Whether all was sent while no worker took from the queues."""
+        return isinstance(self.load, Prefilled) if self.start is None else self.start.wish.when == "waiting"
 
 
 @dataclass(frozen=True, slots=True)

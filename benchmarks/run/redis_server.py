@@ -1,6 +1,7 @@
 """Reads the broker's own counters."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import redis
@@ -19,13 +20,15 @@ class RedisServer:
     def __init__(self, url: str) -> None:
         self._client = redis.Redis.from_url(url, socket_timeout=10)
 
-    def read(self) -> RedisReading:
-        """The counters of INFO. Raises redis.RedisError when the server does not answer.
+    def read(self, puts: Iterable[str] = ()) -> RedisReading:
+        """The counters of INFO, and how often the commands ``puts`` were called. Raises redis.RedisError when the server does not
+        answer.
 
         A client's buffers come and go in steps of 16 KB, which would drown what a few thousand tasks take: they are subtracted
         as CLIENT LIST has them, since INFO's own figure for them lags behind by seconds.
         """
         info: dict[str, Any] = self._client.info()
+        commands: dict[str, Any] = self._client.info("commandstats")
         clients_bytes = sum(int(client["tot-mem"]) for client in self._client.client_list())
         return RedisReading(
             at_ns=time.monotonic_ns(),
@@ -34,6 +37,8 @@ class RedisServer:
             output_bytes=info["total_net_output_bytes"],
             cpu_s=info["used_cpu_user"] + info["used_cpu_sys"],
             memory_bytes=info["used_memory"] - clients_bytes,
+            blocked_clients=info["blocked_clients"],
+            puts=sum(commands.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in puts),
         )
 
     def facts(self) -> dict[str, Any]:

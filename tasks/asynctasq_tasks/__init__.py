@@ -28,6 +28,7 @@ class AsyncTasQFramework:
     variants = VARIANTS
     databases = (DATABASE,)
     packages = ("asynctasq", "redis", "hiredis", "uvloop", "msgspec")
+    puts = ("lpush",)
     loop_factory = staticmethod(uvloop.new_event_loop)
 
     def worker_plan(self, request: WorkerRequest) -> WorkerPlan:

@@ -24,6 +24,7 @@ class CeleryFramework:
     variants = VARIANTS
     databases = (BROKER, RESULTS)
     packages = ("celery", "kombu", "billiard", "redis", "hiredis", "gevent", "eventlet", "greenlet")
+    puts = ("lpush",)
     loop_factory = None
 
     def worker_plan(self, request: WorkerRequest) -> WorkerPlan:

@@ -59,6 +59,7 @@ class Tiny:
     )
     databases = (DATABASE,)
     packages = ("redis",)
+    puts = ("lpush",)
     loop_factory = None
 
     def worker_plan(self, request):

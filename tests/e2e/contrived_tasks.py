@@ -25,6 +25,7 @@ IMPORTS = os.pathsep.join([str(Path(__file__).parent), str(Path(tasks.contract._
 WARMUP_PHASE = 0
 LAST_TASK = 50
 ELSEWHERE_FILE = "elsewhere.txt"
+STRAYING_FILE = "straying.txt"
 MISSING_MODULE = "made_of_nothing"
 
 
@@ -103,6 +104,16 @@ def report_elsewhere(call: TaskCall) -> None:
     execute(*call)
 
 
+def strays(call: TaskCall) -> bool:
+    """Whether a straying variant sends this task past the lab: one of a hundred."""
+    return call[1] != WARMUP_PHASE and call[2] % 100 == 99
+
+
+def elsewhere() -> redis.Redis:
+    """The server that a file beside this one names."""
+    return redis.Redis.from_url(Path(__file__).with_name(STRAYING_FILE).read_text())
+
+
 BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
     "contrived": run,
     "contrived-lossy": lose_and_double,
@@ -115,12 +126,15 @@ BEHAVIOURS: dict[str, Callable[[TaskCall], None]] = {
     "contrived-abandoning": abandon_when_warm,
     "contrived-cold": run,
     "contrived-reporting": report_elsewhere,
+    "contrived-straying": run,
 }
 COLD = "contrived-cold"
 """Its producer has much to do when many tasks are enqueued at once for the first time."""
 COLD_S = 0.5
 EARLY = ("contrived-early", "contrived-abandoning")
 """Acknowledge a task before they run it: while it runs, it is nowhere in Redis."""
+STRAYING = "contrived-straying"
+"""Sends some tasks to another server, from where its worker takes them; no connection to it outlasts a task."""
 HASTY = "contrived-hasty"
 """Ends on SIGTERM at once, with its task in hand."""
 UNSTARTABLE = "contrived-unstartable"
@@ -162,6 +176,23 @@ class ContrivedProducer:
         self._client.close()
 
 
+class StrayingProducer(ContrivedProducer):
+    """Pushes some of the tasks on a list of another server."""
+
+    def enqueue(self, queue: str, call: TaskCall) -> None:
+        """Push one task."""
+        if not strays(call):
+            return super().enqueue(queue, call)
+        with elsewhere() as other:
+            other.lpush(queue, json.dumps(call))
+
+    def enqueue_many(self, queue: str, calls: Sequence[TaskCall]) -> Sequence[Exception | None]:
+        """Push each."""
+        for call in calls:
+            self.enqueue(queue, call)
+        return [None] * len(calls)
+
+
 class ContrivedFramework:
     """See :class:`tasks.contract.Framework`."""
 
@@ -169,6 +200,7 @@ class ContrivedFramework:
     variants = tuple(Variant(name, "main-thread", name) for name in (*BEHAVIOURS, UNSTARTABLE))
     databases = (DATABASE,)
     packages = ("redis",)
+    puts = ("lpush",)
     loop_factory = None
 
     def worker_plan(self, request: WorkerRequest) -> WorkerPlan:
@@ -187,6 +219,8 @@ class ContrivedFramework:
 
     def producer(self, variant: str) -> ContrivedProducer:
         """A connected producer."""
+        if variant == STRAYING:
+            return StrayingProducer(0)
         return ContrivedProducer(COLD_S if variant == COLD else 0)
 
     def purge(self, queues: Sequence[str]) -> None:
@@ -215,7 +249,11 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     client: Any = connect()
     while not stopping.is_set():
-        item = client.blmove(queue, claimed_of(queue), 0.5, "RIGHT", "LEFT")
+        if options.variant == STRAYING:
+            with elsewhere() as other:
+                while strayed := other.rpop(queue):
+                    run(tuple(json.loads(strayed)))
+        item = client.blmove(queue, claimed_of(queue), 0.05 if options.variant == STRAYING else 0.5, "RIGHT", "LEFT")
         if item is not None:
             if options.variant in EARLY:
                 client.lrem(claimed_of(queue), 1, item)

@@ -21,6 +21,7 @@ from benchmarks.run.nodes import steps as node_steps
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.log import PhaseCounts
 from benchmarks.run.nodes.transport import NodeError
+from benchmarks.run.redis_server import RedisServer
 from tasks.contract import APPLICATION_DATABASE, WorkerPlan, framework_names
 from tasks.events import Outcome, Place
 from tasks.loads import Burst, Chain, Load, Prefilled, TaskClass, Tasks, only, tasks_in_a_unit
@@ -51,7 +52,11 @@ NOTHING = PhaseCounts(0, 0, 0, 0, 0, 0, 0, 0)
 def described() -> dict[str, dict[str, Any]]:
     """Every variant with its framework's description."""
     descriptions = [ask_framework(name, {"op": "describe"}) for name in framework_names()]
-    return {v["name"]: {"framework": d["name"], "databases": d["databases"], **v} for d in descriptions for v in d["variants"]}
+    return {
+        v["name"]: {"framework": d["name"], "databases": d["databases"], "puts": d["puts"], **v}
+        for d in descriptions
+        for v in d["variants"]
+    }
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -228,8 +233,19 @@ def assert_place(execution: str, table: TaskTable, roots: set[int]) -> None:
     assert expected.all(), f"{(~expected).sum()} of {len(table)} tasks did not run in a {execution}"
 
 
-def test_depth_counts_by_state_and_purge_forgets_all(bench: Bench) -> None:
+def puts(lab: LocalLab, variant: str) -> int:
+    """How often the lab's Redis was told to put a message into a queue, by the commands that the framework's module names."""
+    server = RedisServer(lab.redis_url)
+    try:
+        return server.read(described()[variant]["puts"]).puts or 0
+    finally:
+        server.close()
+
+
+def test_depth_counts_by_state_and_purge_forgets_all(bench: Bench, lab: LocalLab) -> None:
+    before = puts(lab, bench.variant)
     bench.send(Prefilled(12))
+    assert puts(lab, bench.variant) == before + 12
     depth = bench.producer.depth(QUEUE)
     assert (depth.waiting, depth.claimed) == (12, 0)
     bench.producer.purge([QUEUE])

@@ -33,7 +33,7 @@ from tasks.loads import NS_PER_S, Paced, only
 from tasks.producing import ProduceOrder
 from tests.e2e import contrived_tasks
 from tests.e2e.cli_support import SCENARIO, SMALL, Ended, LabCli, sizes
-from tests.e2e.contrived_tasks import MISSING_MODULE, doubles, loses
+from tests.e2e.contrived_tasks import MISSING_MODULE, STRAYING, doubles, loses
 from tests.e2e.scenario_support import OF_THE_MACHINE, whole
 
 pytestmark = pytest.mark.e2e
@@ -96,8 +96,20 @@ def somebodys_server(frameworks_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def dishonest(lab_cli: LabCli, somebodys_server: str) -> Ended:
-    return suite(lab_cli, "contrived-lossy", "contrived-late-dropping", "contrived-reporting")
+def dishonest(lab_cli: LabCli, somebodys_server: str, redis_url: str, frameworks_path: Path) -> Ended:
+    (frameworks_path / contrived_tasks.STRAYING_FILE).write_text(redis_url)
+    return suite(lab_cli, "contrived-lossy", "contrived-late-dropping", "contrived-reporting", STRAYING)
+
+
+def test_a_run_some_of_whose_tasks_went_past_the_labs_redis_is_invalid_in_every_phase(dishonest: Ended) -> None:
+    document = dishonest.documents()[STRAYING]
+    assert invalid(document) == {"messages-elsewhere"}
+    details = {flag["phase"]: flag["detail"] for flag in document["flags"] if flag["code"] == "messages-elsewhere"}
+    for phase, account in accounts(document).items():
+        strayed = account["planned"] // 100
+        assert account["completed"] == account["planned"]
+        if strayed and phase != "half":
+            assert f"{account['planned'] - strayed} messages reached" in details[phase]
 
 
 def test_a_worker_that_is_connected_to_more_than_the_lab_makes_no_valid_run(dishonest: Ended, somebodys_server: str) -> None:

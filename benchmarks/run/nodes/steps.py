@@ -41,7 +41,7 @@ def produce(producer: NodeClient, order: ProduceOrder, meanwhile: Callable[[], N
 def is_empty(producer: NodeClient, queue: str, *, but_claimed: bool = False) -> bool:
     """Whether the queue holds no task in any state, or in any but claimed by a worker."""
     depth = producer.depth(queue)
-    return depth.waiting + depth.delayed + (0 if but_claimed else depth.claimed) == 0
+    return depth.total - (depth.claimed if but_claimed else 0) == 0
 
 
 def wait_until_empty(producer: NodeClient, queue: str) -> None:

@@ -61,6 +61,8 @@ class RunInProgress:
     """Where the run's web application answers, if it has one."""
     warm_paths: list[tuple[Tasks, Load]] = field(default_factory=list)
     """What has been offered to warm the ways on which tasks reach this worker."""
+    puts: tuple[str, ...] = ()
+    """The Redis commands by which its framework puts messages into queues."""
     warmed: int = 0
     """Warm-up tasks offered, over all workers of the run."""
     withdrawn: int = 0

@@ -47,6 +47,7 @@ def _begin(run: RunInProgress) -> RunContext:
     run.producer.clear_events()
     spec = run.spec
     description = run.producer.describe()
+    run.puts = tuple(description["puts"])
     variant = next(Variant(**v) for v in description["variants"] if v["name"] == spec.variant)
     cores = len(os.sched_getaffinity(0))
     return RunContext(

@@ -39,4 +39,4 @@ def _speed(run: RunInProgress, is_still: bool) -> SpeedReading:
 
 
 def _reading(run: RunInProgress, host: HostReading, worker: TreeSample | None = None) -> Reading:
-    return Reading(redis=run.redis.read(), host=host, worker=worker or run.worker.take_sample())
+    return Reading(redis=run.redis.read(run.puts), host=host, worker=worker or run.worker.take_sample())

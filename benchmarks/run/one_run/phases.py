@@ -34,13 +34,15 @@ class _Marks:
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """How the load of a phase went; ``resumed_ns`` and ``drained_ns`` as in :class:`benchmarks.record.run_data.PhaseRecord`."""
+    """How the load of a phase went; ``resumed_ns``, ``drained_ns`` and ``queued`` are as in
+    :class:`benchmarks.record.run_data.PhaseRecord`."""
 
     produced: Produced
     resumed_ns: int
     drained_ns: int
     drained: bool
     marks: _Marks
+    queued: int | None = None
 
 
 def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
@@ -52,8 +54,11 @@ def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
         before = marks.before(run, is_still=prefilled)
         produced = produce(run, number, plan.tasks, plan.load)
         filled = marks.midway(run, is_still=prefilled)
-        if prefilled:
+        queued = None
+        if isinstance(plan.load, Prefilled):
             _look_elsewhere(run)
+            # Any other load is known to Redis by its commands, of which these looks are some.
+            queued = _queued(run) if plan.load.many else None
         resumed_ns = produced.began_ns
         if prefilled:
             resumed_ns = clock.now_ns()
@@ -61,7 +66,7 @@ def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
         drained = drain(run, number, Expected.of(plan.tasks, produced), _time_left_s(run))
         drained_ns = clock.now_ns()
         seen = _Marks(before, filled, marks.after(run, drained=drained))
-    _note(run, number, plan, _Course(produced, resumed_ns, drained_ns, drained, seen))
+    _note(run, number, plan, _Course(produced, resumed_ns, drained_ns, drained, seen, queued))
 
 
 def start_and_offer(run: RunInProgress, number: int, plan: PhasePlan, start: StartWish) -> None:
@@ -122,6 +127,11 @@ def _look_elsewhere(run: RunInProgress) -> None:
         run.known.elsewhere.update(node.foreign_connections())
 
 
+def _queued(run: RunInProgress) -> int:
+    """How many tasks lie in the worker's queues."""
+    return sum(run.producer.depth(queue).total for queue in run.queues)
+
+
 def _time_left_s(run: RunInProgress) -> float:
     return run.deadline_s - time.monotonic()
 
@@ -152,6 +162,7 @@ def _note(run: RunInProgress, number: int, plan: PhasePlan, course: _Course, sta
             failures_expected=plan.failures_expected,
             rate_may_be_missed=plan.rate_may_be_missed,
             start=start,
+            queued=course.queued,
         )
     )
     if not course.drained:

@@ -71,6 +71,7 @@ class Bare:
     variants = (Variant("bare", "main-thread", "blocking"), Variant("bare-async", "coroutine", "on a loop"))
     databases = (DATABASE,)
     packages = ("redis",)
+    puts = ("lpush",)
     loop_factory = None
 
     def worker_plan(self, request):
