@@ -18,6 +18,7 @@ from benchmarks.run.labs.local import BASE_ENVIRONMENT, LocalLab, environment_of
 from benchmarks.run.nodes import steps as node_steps
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.one_run.workers import SAMPLE_INTERVAL_S
+from infrastructure.agent.processes import below
 from infrastructure.janitor import LAB_ID_VARIABLE
 from tasks.contract import REDIS_URL_VARIABLE
 from tasks.events import EVENTS_DIR_VARIABLE
@@ -80,7 +81,7 @@ def _bare_worker(lab: LocalLab, framework: str, variant: str, processes: int) ->
 
 
 def _signal_tree(root: psutil.Process, act: Callable[[psutil.Process], None]) -> None:
-    for process in (root, *root.children(recursive=True)):
+    for process in (root, *below(root.pid)):
         act(process)
 
 

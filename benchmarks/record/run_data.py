@@ -220,6 +220,8 @@ class RunData:
     phases: Mapping[str, PhaseData]
     samples: Sequence[TreeSample]
     """Periodic samples of the workers' trees, ascending in time."""
+    producer_environment: Mapping[str, str] = field(default_factory=dict)
+    """All variables that its producer was started with, without secrets."""
     elsewhere: Sequence[str] = ()
     """Addresses, ``ip:port`` each, that are none of the lab's, and that its workers or producers were seen connected to."""
 

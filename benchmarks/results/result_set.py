@@ -170,11 +170,13 @@ class ResultSet:
         samples: pd.DataFrame,
         record: Mapping[str, Any] | None = None,
         readings: Mapping[str, pd.DataFrame] | None = None,
+        logs: Mapping[str, str] | None = None,
     ) -> Path:
         """Store a run: whole, or not at all. ``record`` is whatever else is to be kept of it: plain data, dataclasses, mappings
-        and sequences of these; ``readings`` is what devices read, by device. Returns its folder. Raises ResultSetError for a
-        name that is not allowed, a scenario that the manifest does not list, a run that is already stored, or a value that JSON
-        cannot hold, and ResultsDiskError where the disk does not take it."""
+        and sequences of these; ``readings`` is what devices read, by device; ``logs`` what processes had printed, by
+        name. Returns its folder. Raises ResultSetError for a name that is not allowed, a scenario that the manifest does not
+        list, a run that is already stored, or a value that JSON cannot hold, and ResultsDiskError where the disk does not take
+        it."""
         if result.scenario not in self._manifest["scenarios"]:
             raise ResultSetError(
                 f"{result.scenario} is none of this result set's scenarios: {', '.join(self._manifest['scenarios'])}"
@@ -193,13 +195,17 @@ class ResultSet:
         unfinished = final.with_name(f"{UNFINISHED}{final.name}")
         shutil.rmtree(unfinished, ignore_errors=True)
         with taken_by_disk(self._path):
-            self._write_run(unfinished, final, text, {"tasks": tasks, "samples": samples, **(readings or {})})
+            self._write_run(unfinished, final, text, {"tasks": tasks, "samples": samples, **(readings or {})}, logs or {})
         self._remember(document, final)
         return final
 
-    def _write_run(self, unfinished: Path, final: Path, text: str, frames: Mapping[str, pd.DataFrame]) -> None:
+    def _write_run(
+        self, unfinished: Path, final: Path, text: str, frames: Mapping[str, pd.DataFrame], logs: Mapping[str, str]
+    ) -> None:
         try:
             unfinished.mkdir()
+            for name, log in logs.items():
+                (unfinished / f"{name}.log").write_text(log, encoding="utf-8")
             for name, frame in frames.items():
                 frame.to_parquet(unfinished / f"{name}.parquet", index=False, compression="zstd")
             for file in unfinished.iterdir():

@@ -65,7 +65,7 @@ class Suite:
         """Whether another run is needed, as long as no further one was made: finding that out takes a bootstrap."""
         self._failed: dict[tuple[str, str], list[RunResult]] = {}
         """Those in whose place no other run was made yet."""
-        self._faults: dict[str, None] = {}
+        self._faults: dict[str, str] = {}
         for stored in results.stored_runs():
             self._note_failure(stored.result)
             if stored.result.failure is None:
@@ -93,7 +93,7 @@ class Suite:
             # The machine's speed in a scenario's rows is relative to the whole set's, which later scenarios have moved.
             self._results.write_tables()
         if self._faults:
-            raise LabError("; ".join(self._faults))
+            raise LabError("\n".join(self._faults.values()))
 
     def _all_runs_of(self, runner: Runner, scenario: Scenario) -> None:
         """The planned runs, then those beyond: what the planned ones gave is shown before time is spent on more."""
@@ -203,7 +203,7 @@ class Suite:
         if recorded.lab_fault is not None:
             if recorded.lab_fault.for_all:
                 raise LabError(recorded.lab_fault.text)
-            self._faults[recorded.lab_fault.text] = None
+            self._faults.setdefault(recorded.lab_fault.part, recorded.lab_fault.text)
 
     def _store(self, recorded: RecordedRun, name: str, standing: Sequence[Flag]) -> RunResult:
         """Store all that was recorded of a run, whatever its scenario makes of it. Returns its row."""
@@ -212,12 +212,12 @@ class Suite:
         record, spec, data = record_of(recorded), recorded.spec, recorded.data
         named = {} if data is None or result.failure else {"measured_in": spec.scenario.measured_in(data.context)}
         try:
-            self._results.store_run(result, *raw, record | named, recorded.readings)
+            self._results.store_run(result, *raw, record | named, recorded.readings, recorded.logs)
         except ResultsDiskError:
             raise
         except ResultSetError as error:
             result = _not_reckoned(replace(result, measures={}, spoiled={}), cause(error), standing)
-            self._results.store_run(result, *raw, record, recorded.readings)
+            self._results.store_run(result, *raw, record, recorded.readings, recorded.logs)
         return result
 
     def _store_unsupported(self, scenario: Scenario, entry: Entry, framework: str, reason: str) -> None:
@@ -303,6 +303,7 @@ def record_of(recorded: RecordedRun) -> dict[str, Any]:
         "seed": recorded.spec.seed,
         "phase_names": dict(recorded.phase_names),
         "worker": None if data is None else data.worker,
+        "producer": None if data is None else {"environment": data.producer_environment},
         "phases": [] if data is None else [phase.record for phase in data.phases.values()],
         "accounts": {} if data is None else {name: phase.account for name, phase in data.phases.items()},
     }

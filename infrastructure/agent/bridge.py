@@ -24,9 +24,9 @@ class BridgeClient:
 
     def __init__(self, python: Path, framework: str, environment: Mapping[str, str], folder: Path, log: Path) -> None:
         self._command = [str(python), "-m", "tasks.bridge", framework]
-        self._environment = dict(environment)
+        self.environment = dict(environment)
         self._folder = folder
-        self._log = log
+        self.log = log
         self._lock = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -86,12 +86,12 @@ class BridgeClient:
                 self.kill()
                 raise BridgeError(
                     f"the framework's bridge did not answer {operation!r} within {limit_s} s and was ended; its log ends:\n"
-                    f"{log_tail(self._log)}"
+                    f"{log_tail(self.log)}"
                 ) from None
             if not raw.endswith(b"\n"):
                 code = await asyncio.to_thread(process.wait)
                 raise BridgeError(
-                    f"the framework's bridge {exit_text(code)} over {operation!r}; its log ends:\n{log_tail(self._log)}"
+                    f"the framework's bridge {exit_text(code)} over {operation!r}; its log ends:\n{log_tail(self.log)}"
                 )
         answer: dict[str, Any] = json.loads(raw)
         if "error" in answer:
@@ -102,14 +102,14 @@ class BridgeClient:
         if self._closed:
             raise BridgeError("the node is shutting down")
         if self._process is None or self._process.poll() is not None:
-            with self._log.open("wb") as log:
+            with self.log.open("wb") as log:
                 try:
                     self._process = subprocess.Popen(
                         self._command,
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=log,
-                        env=self._environment,
+                        env=self.environment,
                         cwd=self._folder,
                         start_new_session=True,
                     )

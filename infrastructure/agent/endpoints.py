@@ -26,6 +26,7 @@ from infrastructure.agent.requests import (
     WorkerStop,
 )
 from infrastructure.agent.token import TRUSTED
+from infrastructure.environment import shown
 from tasks.events import Kind
 
 SCRAPE_KEPT_S = 1.0
@@ -121,6 +122,10 @@ class Endpoints:
         self._node.require_role("worker")
         return JSONResponse({"logs": [log.read_text(encoding="utf-8", errors="replace") for log in self._node.worker.logs]})
 
+    async def logs(self, _: Request) -> Response:
+        """What everything that the node has started has printed."""
+        return JSONResponse(self._node.logs())
+
     async def interpreter_start(self, _: Request) -> Response:
         """What starting Python alone takes."""
         return JSONResponse(await self._node.bridge.order("bare_start"))
@@ -138,7 +143,8 @@ class Endpoints:
         """Connect a producer."""
         self._node.require_role("producer")
         body = await body_of(request, ProducerConnect)
-        return JSONResponse(await self._node.bridge.order("connect", variant=body.variant, serializer=body.serializer))
+        await self._node.bridge.order("connect", variant=body.variant, serializer=body.serializer)
+        return JSONResponse({"environment": shown(self._node.bridge.environment)})
 
     async def producer_start(self, request: Request) -> Response:
         """Begin a load."""

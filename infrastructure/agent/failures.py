@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from infrastructure.agent.errors import BridgeError, NodeConflictError, SupervisionError
+from tasks.causes import cause
 
 
 def _answering(status: int) -> Callable[[Request, Exception], Response]:
     def answer(_: Request, error: Exception) -> Response:
-        return JSONResponse({"error": str(error) or type(error).__name__}, status)
+        return JSONResponse({"error": cause(error)}, status)
 
     return answer
 

@@ -18,9 +18,10 @@ POST /worker/pause, resume   ``{}``, once all processes stand still or go on
 POST /worker/kill            ``{}``, once no process is left
 GET /worker                  state, pids of the whole tree, died, log_tail
 GET /worker/logs             logs: the whole log of each of the worker's commands
+GET /logs                    by name, all that the bridge has printed and that each process started since the last worker has
 GET /worker/connections      addresses of the worker's side of its connections to Redis
 POST /interpreter/start      took_s: the framework's Python started with nothing to do, until it has ended
-POST /producer/connect       variant, serializer → ``{}``
+POST /producer/connect       variant, serializer → environment: what the producer was started with, without secrets
 POST /producer/start         order → ``{}``; the load goes on by itself
 POST /producer/cancel        ``{}``
 GET /producer                state, result, error
@@ -78,6 +79,7 @@ def create_app(node: Node) -> Starlette:
         ("POST", "/worker/kill"): endpoints.worker_kill,
         ("GET", "/worker"): endpoints.worker,
         ("GET", "/worker/logs"): endpoints.worker_logs,
+        ("GET", "/logs"): endpoints.logs,
         ("GET", "/worker/connections"): endpoints.worker_connections,
         ("GET", "/connections/foreign"): endpoints.foreign_connections,
         ("POST", "/interpreter/start"): endpoints.interpreter_start,

@@ -22,7 +22,7 @@ from infrastructure.agent.elsewhere import addresses_of, foreign_connections
 from infrastructure.agent.errors import BridgeError, NodeConflictError, SupervisionError
 from infrastructure.agent.memory_profile import under_memray
 from infrastructure.agent.metrics import AgentScrape, ProducerScrape, Scrape, WorkerScrape
-from infrastructure.agent.processes import connections, descendants
+from infrastructure.agent.processes import below, connections, descendants
 from infrastructure.agent.producing import ProducerDesk
 from infrastructure.agent.requests import LabState, StartWatch, SubscribersStart, WorkerStart
 from infrastructure.agent.sampling import Sampler
@@ -80,6 +80,11 @@ class Node:
         self._autostart: asyncio.Task[None] | None = None
         self._autostarted = False
         self._autostart_failed = False
+
+    def logs(self) -> dict[str, str]:
+        """What the bridge and the processes of the last worker have printed, by the names of their logs."""
+        logs = [log for log in (self.bridge.log, *self.worker.logs) if log.exists()]
+        return {log.stem: log.read_text(encoding="utf-8", errors="replace") for log in logs}
 
     def health(self) -> dict[str, Any]:
         """What the node is, and whether it is well: no worker has died, and its own (LAB_AUTOSTART) is not on its way nor has
@@ -339,5 +344,5 @@ def _is_connected(root_pid: int, port: int) -> bool:
     """Whether a process of this root's tree has a connection to this port."""
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(root_pid)
-        return bool(connections((root, *root.children(recursive=True)), port))
+        return bool(connections((root, *below(root_pid)), port))
     return False

@@ -8,7 +8,9 @@ import contextlib
 import ctypes
 import os
 import signal
+from collections import deque
 from collections.abc import Container, Iterable
+from pathlib import Path
 
 import psutil
 
@@ -23,10 +25,27 @@ def become_subreaper() -> None:
         raise OSError(number, f"prctl(PR_SET_CHILD_SUBREAPER): {os.strerror(number)}")
 
 
+def below(root: int) -> list[psutil.Process]:
+    """All descendants of a process, parents before children. Those of other users may be hidden (``hidepid`` of proc(5)), which
+    psutil's own list of children does not bear."""
+    children: dict[int, list[int]] = {}
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+            children.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(pid)
+    found, known = [], deque(children.get(root, ()))
+    while known:
+        pid = known.popleft()
+        known += children.get(pid, ())
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            found.append(psutil.Process(pid))
+    return found
+
+
 def descendants(without_session: int | None) -> list[psutil.Process]:
     """All living descendants of this process, parents before children, except those of one session."""
     found = []
-    for process in psutil.Process().children(recursive=True):
+    for process in below(os.getpid()):
         with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
             if os.getsid(process.pid) != without_session and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)

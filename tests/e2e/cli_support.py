@@ -152,6 +152,8 @@ class LabCli:
         self._folder = folder
         self._environment = dict(environment)
         self._started: list[Command] = []
+        self.wrapper: tuple[str, ...] = ()
+        """A command to start it by."""
 
     def start(self, *arguments: str, **environment: str) -> Command:
         """Start it and go on. It is refused where another of the same tests runs, see :meth:`run`."""
@@ -159,7 +161,7 @@ class LabCli:
         out, err = self._folder / f"{number}.out", self._folder / f"{number}.err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
-                [str(environment_python("lab")), "-E", "-m", "benchmarks", *arguments],
+                [*self.wrapper, str(environment_python("lab")), "-E", "-m", "benchmarks", *arguments],
                 cwd=CHECKOUT,
                 env={**self._environment, **environment},
                 stdin=subprocess.DEVNULL,

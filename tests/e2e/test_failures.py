@@ -77,6 +77,8 @@ def test_redis_that_is_killed_in_a_phase_ends_the_suite_and_loses_nothing_of_the
             suite.execute()
         [stored] = results.stored_runs()
     assert RUN_FAILED.among(stored.result.flags)
+    assert "Ready to accept connections" in (stored.folder / "redis.log").read_text()
+    assert "Ready to accept connections" in (stored.result.failure or "")
     assert results.completed() == set(), "it is to be made again"
     assert tasks_of(stored, "capacity") == SIZES["tasks"]
 
@@ -106,6 +108,9 @@ def test_an_agent_that_is_killed_costs_its_own_variant_and_the_set_is_not_comple
         failed = [run for run in stored if run.result.variant == variant]
         assert all(run.result.failure and RUN_FAILED.among(run.result.flags) for run in failed)
         assert f"node worker-{variant}" in str(failed[0].result.failure)
+        log = f"worker-{variant}.log"
+        assert f"Its log, which is {log} in the run's folder, ends:" in str(failed[0].result.failure)
+        assert (failed[0].folder / log).is_file()
         assert tasks_of(failed[0], "capacity") == SIZES["tasks"], "what the producer has sent is kept"
 
 

@@ -32,6 +32,7 @@ from tasks.causes import cause
 WITHOUT_VARIABLE = "LAB_WITHOUT"
 WAIT_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 5
+KEPT_LOG_LINES = 10_000
 LOG_TAIL_LINES = 15
 _IN_A_URL = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -115,6 +116,10 @@ class Compose:
         except KeyboardInterrupt:
             return
 
+    def log_of(self, service: str, tail: int = KEPT_LOG_LINES) -> str:
+        """The last lines of a service's log. Raises LabError."""
+        return self._output("logs", "--no-log-prefix", "--no-color", "--tail", str(tail), service)
+
     def health(self) -> list[ServiceHealth]:
         """How every service is, by name; with those that have not been started."""
         containers = self.containers()
@@ -160,7 +165,7 @@ class Compose:
         for name in names:
             container = containers.get(name)
             if container is not None and container.state != "created" and not container.healthy:
-                log = self._output("logs", "--no-log-prefix", "--tail", str(LOG_TAIL_LINES), name).strip()
+                log = self.log_of(name, LOG_TAIL_LINES).strip()
                 parts.append(f"{name} is {container.condition}; the end of its log:\n{log or '(empty)'}")
         return "\n".join(parts)
 

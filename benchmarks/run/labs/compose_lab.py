@@ -16,8 +16,9 @@ from benchmarks.run.labs.compose_services import (
     Container,
     Service,
 )
-from benchmarks.run.labs.lab import LabError
+from benchmarks.run.labs.lab import MOCK_API, REDIS, LabError
 from benchmarks.run.machine.control_groups import CGROUP_ROOT, ControlGroups, above_container, text_of
+from tasks.causes import cause
 
 
 class ComposeLab:
@@ -78,6 +79,16 @@ class ComposeLab:
     def worker_urls(self) -> Mapping[str, str]:
         """The worker nodes that are up."""
         return {s.variant: self._url(s.name, AGENT_PORT) for s in self._nodes("worker")}
+
+    def log_of(self, part: str) -> str:
+        """From Docker, which keeps it as long as the container."""
+        services = {f"worker-{s.variant}": s.name for s in self._nodes("worker")}
+        services |= {f"producer-{s.framework}": s.name for s in self._nodes("producer")}
+        services |= {REDIS: REDIS_SERVICE, MOCK_API: MOCK_API_SERVICE}
+        try:
+            return self._compose.log_of(services[part])
+        except (LabError, KeyError) as error:
+            return f"its log cannot be read: {cause(error)}"
 
     def owns(self, process: int) -> bool:
         """By the control group of its container. Where Docker runs elsewhere, in a virtual machine say, none can be seen."""

@@ -11,6 +11,11 @@ class LabError(Exception):
     """The lab cannot be brought up or reached; the text says what is wrong and what to do."""
 
 
+SHOWN_LINES = 15
+REDIS, MOCK_API = "redis", "mock-api"
+"""What a lab's parts are called beside its nodes, which are worker-VARIANT and producer-FRAMEWORK."""
+
+
 class Lab(Protocol):
     """A running lab, as a context manager."""
 
@@ -42,6 +47,10 @@ class Lab(Protocol):
         """The worker nodes that are up, by variant."""
         ...
 
+    def log_of(self, part: str) -> str:
+        """All that a part of the lab has printed, or the end of it; in words why not, where it cannot be had."""
+        ...
+
     def owns(self, process: int) -> bool:
         """Whether a process of this machine is one of the lab's. Those that descend from one are as well."""
         ...
@@ -54,6 +63,11 @@ class Lab(Protocol):
     def images(self) -> Mapping[str, str]:
         """The id of the image that each service was made of; none where there are no images."""
         ...
+
+
+def end_of(log: str) -> str:
+    """The last lines of a log, as an error may show them."""
+    return "\n".join(log.strip().splitlines()[-SHOWN_LINES:]) or "(nothing)"
 
 
 def control_of(descriptions: Iterable[Mapping[str, Any]]) -> str | None:

@@ -24,10 +24,11 @@ import redis
 from benchmarks.checkout import CHECKOUT
 from benchmarks.record.machine import QuotaReading
 from benchmarks.run.environment import lab_environment
-from benchmarks.run.labs.lab import LabError
+from benchmarks.run.labs.lab import MOCK_API, REDIS, LabError, end_of
 from benchmarks.run.nodes.client import NodeClient
 from infrastructure.environment import NODE_VARIABLES_VARIABLE
 from infrastructure.janitor import LAB_ID_VARIABLE, is_of_lab
+from tasks.causes import cause
 from tasks.contract import (
     FRAMEWORKS_PATH_VARIABLE,
     MOCK_API_URL_VARIABLE,
@@ -161,9 +162,8 @@ class LocalLab:
         return self._spawn(name, command, {REDIS_URL_VARIABLE: self.redis_url, **environment})
 
     def _failed(self, name: str, child: subprocess.Popen[bytes]) -> LabError:
-        tail = (self.folder / f"{name}.log").read_text(errors="replace").strip().splitlines()[-15:]
         state = "is not answering" if child.poll() is None else f"ended with exit code {child.returncode}"
-        return LabError(f"{name} {state} while starting; the end of its log:\n" + "\n".join(tail))
+        return LabError(f"{name} {state} while starting; the end of its log:\n{end_of(self.log_of(name))}")
 
     def _start_redis(self) -> None:
         server = shutil.which("redis-server")
@@ -175,7 +175,7 @@ class LocalLab:
         with open(configuration, "x", opener=_for_its_owner_alone) as file:
             file.write((CHECKOUT / "infrastructure" / "redis" / "redis.conf").read_text())
             file.write(f'\nport {port}\nbind 127.0.0.1\ndir "{self.folder}"\nrequirepass {password}\n')
-        child = self._spawn("redis", [server, str(configuration)], {})
+        child = self._spawn(REDIS, [server, str(configuration)], {})
         self.redis_url = f"redis://:{password}@127.0.0.1:{port}"
         with redis.Redis.from_url(self.redis_url) as client:
             give_up_at = time.monotonic() + START_TIMEOUT_S
@@ -184,7 +184,7 @@ class LocalLab:
                     client.ping()
                 except redis.ConnectionError:
                     if child.poll() is not None or time.monotonic() > give_up_at:
-                        raise self._failed("redis", child) from None
+                        raise self._failed(REDIS, child) from None
                     time.sleep(0.02)
                 else:
                     return
@@ -193,7 +193,7 @@ class LocalLab:
         port = free_port()
         self.mock_api_url = f"http://127.0.0.1:{port}"
         command = [str(interpreter("agent")), "-m", "infrastructure.mock_api"]
-        return self._spawn("mock-api", command, {"MOCK_API_HOST": "127.0.0.1", "MOCK_API_PORT": str(port)})
+        return self._spawn(MOCK_API, command, {"MOCK_API_HOST": "127.0.0.1", "MOCK_API_PORT": str(port)})
 
     def _await_mock_api(self, child: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + START_TIMEOUT_S
@@ -202,7 +202,7 @@ class LocalLab:
                 _without_proxy.open(f"{self.mock_api_url}/health", timeout=1.0).close()
             except OSError:
                 if child.poll() is not None or time.monotonic() > give_up_at:
-                    raise self._failed("mock-api", child) from None
+                    raise self._failed(MOCK_API, child) from None
                 time.sleep(0.02)
             else:
                 return
@@ -234,6 +234,13 @@ class LocalLab:
     def worker_urls(self) -> Mapping[str, str]:
         """The worker nodes started so far."""
         return {name.removeprefix("worker-"): url for name, url in self._urls.items() if name.startswith("worker-")}
+
+    def log_of(self, part: str) -> str:
+        """From its file in the lab's folder."""
+        try:
+            return (self.folder / f"{part}.log").read_text(errors="replace")
+        except OSError as error:
+            return f"its log cannot be read: {cause(error)}"
 
     def owns(self, process: int) -> bool:
         """By what the janitor knows them by."""

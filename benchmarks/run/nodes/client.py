@@ -60,6 +60,10 @@ class NodeClient(WorkerCalls, ProducerCalls, WebCalls, LogCalls):
         after_ns = time.monotonic_ns()
         return ClockReading(answer["monotonic_ns"], before_ns, after_ns, answer["boot_id"], answer["time_namespace"])
 
+    def logs(self) -> dict[str, str]:
+        """What all that the node has started has printed, by name."""
+        return {name: str(text) for name, text in self._get("/logs").items()}
+
     def foreign_connections(self) -> tuple[str, ...]:
         """Addresses, ``ip:port`` each, that what the node has started is connected to beside the lab's own servers."""
         return tuple(self._get("/connections/foreign")["addresses"])

@@ -32,9 +32,11 @@ class SubscribersStatus:
 class ProducerCalls(Transport):
     """What a node is asked about its producer and its framework's queues."""
 
-    def connect_producer(self, variant: str, serializer: str = "") -> None:
-        """Connect a producer for a variant (and one of its serializers), so that the first load does not pay for it."""
-        self._post("/producer/connect", {"variant": variant, "serializer": serializer}, limit_s=FRAMEWORK_LIMIT_S)
+    def connect_producer(self, variant: str, serializer: str = "") -> dict[str, str]:
+        """Connect a producer for a variant (and one of its serializers), so that the first load does not pay for it. Returns all
+        variables that it was started with, without secrets."""
+        answer = self._post("/producer/connect", {"variant": variant, "serializer": serializer}, limit_s=FRAMEWORK_LIMIT_S)
+        return dict(answer["environment"])
 
     def start_producing(self, order: ProduceOrder) -> None:
         """Begin a load; :meth:`producer` tells how it goes."""

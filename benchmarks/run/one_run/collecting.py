@@ -1,6 +1,7 @@
 """From a run in progress to what it brings back."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import pandas as pd
@@ -44,6 +45,7 @@ def collect(run: RunInProgress, failure: str | None) -> RecordedRun:
             worker=replace(known.workers[0], died=died),
             phases=_phases(run, events),
             samples=samples,
+            producer_environment=known.producer_environment,
             elsewhere=tuple(sorted(known.elsewhere)),
         )
     return RecordedRun(
@@ -54,7 +56,17 @@ def collect(run: RunInProgress, failure: str | None) -> RecordedRun:
         tables=build_task_tables(events, spec.run),
         samples=samples,
         readings=_by_device(known.readings),
+        logs={} if failure is None and died is None else _logs(run),
     )
+
+
+def _logs(run: RunInProgress) -> dict[str, str]:
+    """What the processes of the nodes that still answer have printed."""
+    found: dict[str, str] = {}
+    for node in (run.worker, run.producer):
+        with suppress(NodeError):
+            found |= {f"{node.name}-{name}": log for name, log in node.logs().items() if log}
+    return found
 
 
 def _events(run: RunInProgress) -> list[Events]:

@@ -29,6 +29,7 @@ class Known:
     names: dict[int, str] = field(default_factory=lambda: {WARMUP_PHASE: "warm-up"})
     """The phases' names by their numbers."""
     samples: list[TreeSample] = field(default_factory=list)
+    producer_environment: Mapping[str, str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
     """Addresses beside the lab's that something was connected to."""
     readings: dict[int, dict[str, pd.DataFrame]] = field(default_factory=dict)

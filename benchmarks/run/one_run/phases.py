@@ -74,7 +74,7 @@ def start_and_offer(run: RunInProgress, number: int, plan: PhasePlan, start: Sta
     else it did would take time from the start. Raises RunFailedError."""
     kill_worker(run)
     clear_for(run, plan.worker)
-    run.producer.connect_producer(run.spec.variant, plan.worker.serializer)
+    run.known.producer_environment = run.producer.connect_producer(run.spec.variant, plan.worker.serializer)
     warm_producer(run, plan)
     with _attached(run, number, plan):
         before = filled = marks.before(run, is_still=True, worker=run.worker.take_sample(required=False))

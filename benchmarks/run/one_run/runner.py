@@ -61,7 +61,11 @@ class Runner:
             f"worker-{spec.variant}": self._lab.worker_url(spec.variant),
             f"producer-{spec.framework}": self._lab.producer_url(spec.framework),
         }
-        return replace(recorded, lab_fault=fault_of(self._lab, nodes))
+        fault = fault_of(self._lab, nodes)
+        if fault is None:
+            return recorded
+        logs = {**recorded.logs, fault.part: fault.log}
+        return replace(recorded, failure=f"{recorded.failure}\n{fault.text}", logs=logs, lab_fault=fault)
 
     def _make(self, spec: RunSpec) -> RecordedRun:
         worker = self._hold(f"worker-{spec.variant}", self._lab.worker_url(spec.variant))

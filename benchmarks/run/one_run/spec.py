@@ -15,7 +15,7 @@ from benchmarks.record.task_table import TaskTable
 from benchmarks.run.contract import Scenario
 from benchmarks.run.nodes.transport import NodeError
 from infrastructure.readings import TreeSample
-from tasks.causes import named_cause
+from tasks.causes import cause, named_cause
 from tasks.contract import Track
 
 
@@ -27,7 +27,7 @@ def in_words(error: Exception) -> str:
     """What went wrong in a run: as it stands where the lab said it itself, else with the error's type and the place in the lab
     where it was raised."""
     if isinstance(error, RunFailedError | NodeError):
-        return str(error)
+        return cause(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = next((frame for frame in reversed(frames) if Path(frame.filename).is_relative_to(CHECKOUT / "benchmarks")), None)
     place = "" if own is None else f" (in {own.name}, {Path(own.filename).relative_to(CHECKOUT)}, line {own.lineno})"
@@ -36,10 +36,13 @@ def in_words(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LabFault:
-    """What is broken of the lab itself, in words with what to do; ``for_all`` where no variant can be measured any more."""
+    """What is broken of the lab itself: which part of it, in words with what to do, and all that this part has printed;
+    ``for_all`` where no variant can be measured any more."""
 
+    part: str
     text: str
     for_all: bool
+    log: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class RecordedRun:
     samples: tuple[TreeSample, ...]
     readings: Mapping[str, pd.DataFrame]
     """What devices read, by device, with the phase's number as first column."""
+    logs: Mapping[str, str] = field(default_factory=dict)
+    """Of a run that failed, or whose worker died: what the processes of its nodes had printed, by name."""
     lab_fault: LabFault | None = None
     """What was found to be broken of the lab after the run had failed."""
 

@@ -31,7 +31,7 @@ def replace_worker(run: RunInProgress, phase: PhasePlan) -> None:
         end_worker(run)
     clear_for(run, wish)
     plan = start_worker(run, wish)
-    run.producer.connect_producer(run.spec.variant, wish.serializer)
+    run.known.producer_environment = run.producer.connect_producer(run.spec.variant, wish.serializer)
     run.warm_paths.clear()
     _warm_up(run, plan, wish)
     _warm_path(run, phase)

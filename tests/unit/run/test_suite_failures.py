@@ -125,10 +125,13 @@ def test_a_measure_that_cannot_be_stored_costs_its_own_run_only(monkeypatch: pyt
 
 
 def test_a_lab_without_redis_ends_the_suite_when_the_run_is_stored(monkeypatch: pytest.MonkeyPatch, results: ResultSet) -> None:
-    broken = replace(FAILED, lab_fault=LabFault("the lab's Redis is gone; resume", for_all=True))
+    fault = LabFault("redis", "the lab's Redis is gone; resume", for_all=True, log="bye\n")
+    broken = replace(FAILED, lab_fault=fault, logs={"redis": fault.log})
     with pytest.raises(LabError, match="Redis is gone; resume"):
         execute(monkeypatch, results, [recorded(), broken])
-    assert [stored.result.failure for stored in results.stored_runs()] == [None, "Redis was gone\nsince noon"]
+    good, failed = results.stored_runs()
+    assert (good.result.failure, failed.result.failure) == (None, "Redis was gone\nsince noon")
+    assert (failed.folder / "redis.log").read_text() == "bye\n"
 
 
 def test_a_node_that_is_gone_costs_its_own_runs_and_the_set_is_not_complete(
@@ -138,7 +141,7 @@ def test_a_node_that_is_gone_costs_its_own_runs_and_the_set_is_not_complete(
 
     class Lame(MadeUpRunner):
         def make(self, spec: RunSpec) -> RecordedRun:
-            fault = LabFault("node worker-other: gone", for_all=False)
+            fault = LabFault("worker-other", "node worker-other: gone", for_all=False, log="")
             return replace(FAILED, spec=spec, lab_fault=fault) if spec.variant == "other" else replace(recorded(), spec=spec)
 
     monkeypatch.setattr(suite, "Runner", lambda *_: Lame(iter(()), []))
