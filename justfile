@@ -13,7 +13,7 @@ export LAB_CALLER_FOLDER := caller
 setup := "infrastructure/setup"
 # Sealed from the variables of Python; from all others the program seals itself.
 lab := "exec .venvs/lab/bin/python -E -m benchmarks"
-dev := ".venvs/dev/bin"
+dev := setup / "sealed.sh"
 
 [private]
 default:
@@ -197,12 +197,12 @@ redis-monitor *OPTIONS: _environments
 # Test everything that needs no Docker, the quickest first
 [group('development')]
 test *ARGS: _environments _dev _flower _redis
-    @exec {{ dev }}/python -m pytest -o testpaths='tests/unit tests/setup tests/e2e' -m 'not compose' "$@"
+    @exec {{ dev }} python -m pytest -o testpaths='tests/unit tests/setup tests/e2e' -m 'not compose' "$@"
 
 # Test the lab in containers (needs Docker)
 [group('development')]
 test-compose *ARGS: _environments _dev _dotenv
-    @exec {{ dev }}/python -m pytest -o testpaths=tests/compose "$@"
+    @exec {{ dev }} python -m pytest -o testpaths=tests/compose "$@"
 
 # Lint, check types and test, as a change must pass
 [group('development')]
@@ -211,7 +211,7 @@ ci: lint typecheck test
 # Write the dashboards' JSON files anew from infrastructure/grafana
 [group('development')]
 dashboards: _dev
-    @{{ dev }}/python -m infrastructure.grafana
+    @{{ dev }} python -m infrastructure.grafana
 
 # Write the tables of scenarios in README and docs anew from the code
 [group('development')]
@@ -221,20 +221,20 @@ documents: _environments
 # Find mistakes and untidy formatting in Python and shell
 [group('development')]
 lint: _dev
-    @{{ dev }}/ruff check .
-    @{{ dev }}/ruff format --check .
-    @{{ dev }}/shellcheck --external-sources lab .ci/run {{ setup }}/*.sh
+    @{{ dev }} ruff check .
+    @{{ dev }} ruff format --check .
+    @{{ dev }} shellcheck --external-sources lab .ci/run {{ setup }}/*.sh
 
 # Mend what can be mended of that
 [group('development')]
 format: _dev
-    @{{ dev }}/ruff check --fix .
-    @{{ dev }}/ruff format .
+    @{{ dev }} ruff check --fix .
+    @{{ dev }} ruff format .
 
 # Check the types
 [group('development')]
 typecheck: _dev
-    @{{ dev }}/mypy
+    @{{ dev }} mypy
 
 # Describe a result set, compare its variants, warn, hold it against the targets; --check fails on a missed one
 [group('analysis')]

@@ -30,6 +30,7 @@ from typing import Annotated, Any
 import uvicorn
 from fastapi import BackgroundTasks, Body, FastAPI
 
+from tasks.bodies import with_small_bodies
 from tasks.contract import WebPart, load_framework
 from tasks.loads import DISPATCH_ENDPOINT, WAIT_ENDPOINT
 from tasks.workloads import TaskCall, execute, execute_async
@@ -37,6 +38,7 @@ from tasks.workloads import TaskCall, execute, execute_async
 KEEP_ALIVE_S = 600
 """Longer than a run, so that no connection is closed under a request."""
 START_FAILED = 3
+MOST_BODY_BYTES = 1_000_000
 
 Call = Annotated[TaskCall, Body()]
 Answer = dict[str, int]
@@ -118,7 +120,7 @@ def main() -> None:
         part = framework.web_part(options.variant)
         import_s = (time.monotonic_ns() - began_ns) / 1e9
     config = uvicorn.Config(
-        create_app(part, options.queue, import_s),
+        with_small_bodies(create_app(part, options.queue, import_s), MOST_BODY_BYTES),
         loop="asyncio",
         http="h11",
         ws="none",

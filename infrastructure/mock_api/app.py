@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from infrastructure.mock_api.behaviour import Behaviour, is_failing, latency_ms, parse_behaviour
 from infrastructure.mock_api.request_log import RequestLog
 from infrastructure.mock_api.settings import Settings
+from tasks.bodies import refusal
 from tasks.causes import cause
 
 Message = MutableMapping[str, Any]
@@ -42,11 +43,6 @@ def _head(status: int, content_type: str, length: int) -> Message:
 _OK_BODY = {"type": "http.response.body", "body": b"ok\n"}
 _FAILED_BODY = {"type": "http.response.body", "body": b"failed as asked\n"}
 _OK_HEAD = _head(200, "text/plain", 3)
-
-
-def _announced_bytes(scope: Message) -> int:
-    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    return int(length) if length.isdigit() else 0
 
 
 def split_id(query: bytes) -> tuple[bytes, bytes]:
@@ -132,9 +128,8 @@ class MockApi:
             await _send_json(send, {"error": f"no {scope['method']} {scope['path']}; there are {known}"}, status=404)
             return
         # What it does not read it still lets in, as far as the server buffers it.
-        if scope["method"] != "GET" and _announced_bytes(scope) > MOST_BODY_BYTES:
-            text = f"{scope['path']} takes a body of {MOST_BODY_BYTES:,} bytes at most"
-            await _send_json(send, {"error": text}, status=413)
+        if scope["method"] != "GET" and (refused := refusal(scope, MOST_BODY_BYTES)) is not None:
+            await _send_json(send, {"error": refused[1]}, status=refused[0])
             return
         try:
             await route(scope["query_string"], send)

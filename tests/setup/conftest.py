@@ -11,7 +11,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLAIN_TOOLS = (
     "awk bash cat chmod cp dirname env flock grep head id ln mkdir mktemp mv od readlink rm sed sha256sum sleep sort tail tee "
-    "touch tr uname"
+    "timeout touch tr uname"
 )
 PYPROJECT = """
 [project]

@@ -1,6 +1,7 @@
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,26 @@ def test_of_a_hostile_shell_only_what_is_needed_reaches_a_recipe(machine: Machin
     assert (done.returncode, done.stderr) == (0, "")
     reached = dict(line.split("=", 1) for line in done.stdout.splitlines())
     assert reached.items() >= {**index, "LAB_WITHOUT": "grafana", "UV_NO_CONFIG": "1"}.items()
+    assert hostile_among(reached) <= index.keys()
+
+
+def hostile_among(reached: Mapping[str, str]) -> set[str]:
+    """What has come of a hostile shell that nobody needs."""
     unneeded = hostile("redis://elsewhere:6379").keys() - documented().keys() - {"UV_CACHE_DIR", "PIP_CACHE_DIR"}
-    assert {name for name in reached.keys() & unneeded if name not in index and not name.lower().endswith("_proxy")} == set()
+    return {name for name in reached.keys() & unneeded if not name.lower().endswith("_proxy")}
+
+
+def test_plain_just_tests_lints_and_checks_in_the_same_environment(machine: Machine) -> None:
+    shutil.copy(CHECKOUT / ".env.example", machine.checkout)
+    machine.program(machine.checkout / ".venvs/dev/bin/python", 'env; echo "ARGUMENTS=$*"')
+    machine.environment = {**hostile("redis://elsewhere:6379"), "LAB_WITHOUT": "grafana"}
+    done = machine.run("infrastructure/setup/sealed.sh", "python", "-m", "pytest", "two words")
+    assert (done.returncode, done.stderr) == (0, "")
+    reached = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert hostile_among(reached) == set()
+    assert reached["PYTHONPATH"] == str(machine.checkout)
+    assert reached["ARGUMENTS"] == "-m pytest two words"
+    assert ".venvs/dev" not in (CHECKOUT / "justfile").read_text()
 
 
 @pytest.mark.parametrize("script", ["dotenv.sh", "environments.sh", "redis.sh"])
@@ -153,7 +172,10 @@ def test_of_pips_own_files_only_where_packages_come_from_counts(machine: Machine
     ]
 
 
-@pytest.mark.parametrize("there", [None, "exit 1"])
+UNANSWERED = 'case $1 in compose) ;; *) echo "Cannot connect to the Docker daemon" >&2; exit 1 ;; esac'
+
+
+@pytest.mark.parametrize("there", [None, "exit 1", UNANSWERED])
 def test_without_docker_a_benchmark_in_containers_says_the_command_that_works_and_makes_no_settings(
     machine: Machine, there: str | None
 ) -> None:
@@ -163,6 +185,7 @@ def test_without_docker_a_benchmark_in_containers_says_the_command_that_works_an
     done = machine.run("infrastructure/setup/for_lab.sh", "benchmark", "1", "--label", "two words")
     assert done.returncode == 1
     assert "./lab benchmark 1 --label two\\ words --lab local" in done.stderr
+    assert ("engine does not answer: Cannot connect to the Docker daemon" in done.stderr) == (there == UNANSWERED)
     assert not (machine.checkout / ".env").exists()
 
 

@@ -63,3 +63,4 @@ def test_so_has_the_mock_apis() -> None:
         assert httpx.post(f"{url}/log/clear", content=b"x" * MOST_OF_MOCK_API).status_code == 200
         answer = httpx.post(f"{url}/log/clear", content=b"x" * (MOST_OF_MOCK_API + 1))
         assert (answer.status_code, "10,000 bytes at most" in answer.json()["error"]) == (413, True)
+        assert httpx.post(f"{url}/log/clear", content=iter([b"x"])).status_code == 411
