@@ -32,8 +32,9 @@ from benchmarks.monitoring.board import board_of
 from benchmarks.plan.suite_plan import SuitePlan
 from benchmarks.record.flags import Flag
 from benchmarks.results.documents import ResultsDiskError
-from benchmarks.results.epochs import both_uncommitted, differences
+from benchmarks.results.epochs import both_uncommitted, differences, moved_facts
 from benchmarks.results.result_set import ResultSet
+from benchmarks.run.calibration import found_again
 from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
 from benchmarks.run.labs.lock import writing_to
@@ -117,8 +118,9 @@ def _resume(path: Path, share: bool, accept_differences: bool) -> None:
             if missing:
                 raise UserError(f"{path} was begun with variants that this lab does not have: {', '.join(missing)}")
             scenarios = named_in(plan)
-            before, now = ResultSet.open(path).manifest(), manifest_of(plan, scenarios, running)
-            changed = differences(before, now)
+            begun, now = ResultSet.open(path), manifest_of(plan, scenarios, running)
+            before, facts = begun.manifest(), begun.facts()
+            changed = [*differences(before, now), *moved_facts(facts, found_again(facts, running))]
             if changed and not accept_differences:
                 listed = "\n".join(f"  {difference}" for difference in changed)
                 raise UserError(

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.record.rules.disturbance import same_speed
+from benchmarks.words import number
+
 PASSING = frozenset(
     {"boot_id", "frequency_mhz", "command_line", "created_utc", "finished_utc", "entries", "scenarios", "frameworks"}
 )
@@ -60,6 +63,12 @@ def shown(value: Any) -> str:
 def differences(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
     """What is no longer as it was when the last runs of a set were made, going by the manifest that it would get now."""
     return [Difference(*found) for found in differing("", dict(current(manifest)), conditions(now))]
+
+
+def moved_facts(was: Mapping[str, float], now: Mapping[str, float]) -> list[Difference]:
+    """Which facts of the machine are no longer what they were, of those that were found out again."""
+    moved = (name for name in now if not same_speed(was[name], now[name]))
+    return [Difference(name.replace("_", " "), number(was[name]), number(now[name])) for name in moved]
 
 
 def both_uncommitted(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

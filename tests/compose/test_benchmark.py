@@ -82,6 +82,8 @@ def test_the_manifest_names_what_the_servers_report(result: Path) -> None:
     manifest = json.loads((result / "manifest.json").read_text())
     assert manifest["state"] == "complete"
     assert manifest["versions"]["redis"]["redis_version"]
+    assert all(image.startswith("sha256:") for image in manifest["settings"]["images"].values())
+    assert {"redis", "mock-api"} < manifest["settings"]["images"].keys()
     assert all(versions["python"] for name, versions in manifest["versions"].items() if name != "redis")
 
 

@@ -168,12 +168,14 @@ def assert_goes_on_elsewhere_only_if_told_to(lab_cli: LabCli, results: ResultSet
     manifest = json.loads((results.path / "manifest.json").read_text())
     now = manifest["host"]["kernel"]
     manifest |= {"git": {"commit": "0" * 40, "dirty": False}, "host": {**manifest["host"], "kernel": "Elsewhere 1.0"}}
+    manifest["facts"]["pbkdf2_iterations_per_ms"] = 1.0
     before = json.dumps(manifest)
     (results.path / "manifest.json").write_text(before)
     refused = resumed(lab_cli, results.path)
     assert (refused.code, (results.path / "manifest.json").read_text()) == (1, before)
     assert f"git commit: {'0' * 40} → " in refused.errors
     assert f"host kernel: Elsewhere 1.0 → {now}" in refused.errors
+    assert "pbkdf2 iterations per ms: 1 → " in refused.errors
     assert "--accept-differences" in refused.errors
     accepted = lab_cli.run("run", "--resume-from", str(results.path), "--accept-differences")
     assert (accepted.code in (0, 3), accepted.errors) == (True, "")

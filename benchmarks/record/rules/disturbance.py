@@ -69,6 +69,11 @@ def apart(a: float, b: float) -> float:
     return max(a, b) / min(a, b) - 1
 
 
+def same_speed(a: float, b: float) -> bool:
+    """Whether two speeds, both above 0, are as near as a run's must be to its set's."""
+    return apart(a, b) <= MOVED_WITHIN_THE_SET
+
+
 def _cpu_flags(phase: PhaseData) -> Iterator[Flag]:
     record = phase.record
     taken = taken_in(record)

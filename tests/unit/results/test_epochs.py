@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.results.epochs import both_uncommitted, differences
+from benchmarks.results.epochs import both_uncommitted, differences, moved_facts
 from benchmarks.results.result_set import ResultSet
 from tests.unit.results.test_result_set import NAME, gathered, row, store
 
@@ -53,6 +53,15 @@ def test_what_passes_is_no_difference() -> None:
     now["command_line"] = ["lab", "run", "--resume"]
     now["settings"]["frameworks"]["some"]["databases"][0]["url"] = "redis://127.0.0.1:40000/1"
     assert differences(full(), now) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [(100.0, []), (87.0, []), (115.0, []), (86.0, ["hash per ms: 100 → 86"]), (116.0, ["hash per ms: 100 → 116"])],
+)
+def test_a_machine_whose_calibration_has_moved_is_another(now: float, said: list[str]) -> None:
+    was = {"hash_per_ms": 100.0, "not_found_out_again": 1.0}
+    assert [str(found) for found in moved_facts(was, {"hash_per_ms": now})] == said
 
 
 def test_two_uncommitted_states_cannot_be_told_apart() -> None:
