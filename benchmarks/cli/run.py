@@ -38,6 +38,7 @@ from benchmarks.run.calibration import found_again
 from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
 from benchmarks.run.labs.lock import writing_to
+from benchmarks.run.open_files import raise_open_files, what_is_missing
 from benchmarks.run.profiling import PROFILER
 from benchmarks.run.suite import Suite
 from tasks.causes import cause
@@ -100,6 +101,8 @@ def lab_beside_others(name: LabName) -> Lab:
     """The lab, not yet up; what else is up on this machine is said."""
     if name is LabName.LOCAL:
         say_what_is_up()
+        if missing := what_is_missing(raise_open_files()):
+            say(missing)
     return lab_of(name)
 
 

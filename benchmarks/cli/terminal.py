@@ -1,10 +1,11 @@
 """The terminal that a command was started from: it may close, and the command may have been told to go on then.
 
 ``just`` takes signals for itself, and so gives what it starts a SIGHUP that is not ignored, whatever ``nohup`` has set: ``lab``
-passes that on in a variable.
+passes that on in a variable, and of a plain ``nohup just`` the input that nohup gives tells.
 """
 
 import errno
+import fcntl
 import io
 import os
 import shlex
@@ -36,12 +37,23 @@ def hangup_is_ignored() -> bool:
     return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
+def _has_input_of_nohup() -> bool:
+    """Whether the standard input is what GNU's nohup(1) puts in the place of a terminal: a /dev/null that can only be written to,
+    which nobody else gives a program to read from."""
+    standard_input = 0
+    try:
+        is_null = os.path.samestat(os.fstat(standard_input), Path(os.devnull).stat())
+        return is_null and fcntl.fcntl(standard_input, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+    except OSError:
+        return False
+
+
 def heed_caller() -> None:
     """Take over from ``lab`` and ``just`` where the caller is and what it ignores, and let no lost output end this process.
 
     Raises OSError when the caller's folder is gone.
     """
-    if os.environ.pop(IGNORES_HANGUP_VARIABLE, ""):
+    if os.environ.pop(IGNORES_HANGUP_VARIABLE, "") or _has_input_of_nohup():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -26,6 +26,7 @@ from benchmarks.record.machine import QuotaReading
 from benchmarks.run.environment import lab_environment
 from benchmarks.run.labs.lab import MOCK_API, REDIS, LabError, end_of
 from benchmarks.run.nodes.client import NodeClient
+from benchmarks.run.open_files import raise_open_files
 from infrastructure.environment import NODE_VARIABLES_VARIABLE
 from infrastructure.janitor import LAB_ID_VARIABLE, is_of_lab
 from tasks.causes import cause
@@ -106,6 +107,7 @@ class LocalLab:
         self._variants: dict[str, str] = {}
 
     def __enter__(self) -> Self:
+        raise_open_files()
         try:
             self._janitor = subprocess.Popen(
                 [interpreter("lab"), "-m", "infrastructure.janitor", self.lab_id, str(self.folder)],

@@ -66,6 +66,19 @@ def test_what_the_caller_ignores_is_ignored_and_passed_on_to_nobody() -> None:
     assert run_script(script) == "False []\n"
 
 
+@pytest.mark.parametrize(("mode", "ignored"), [(os.O_WRONLY, "True"), (os.O_RDONLY, "False"), (os.O_RDWR, "False")])
+def test_plain_nohup_just_is_told_by_the_input_that_only_nohup_gives(mode: int, ignored: str) -> None:
+    script = "from benchmarks.cli.terminal import *\nheed_caller(); print(hangup_is_ignored())"
+    given = os.open(os.devnull, mode)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", script], stdin=given, capture_output=True, text=True, env=child_environment(), check=True
+        )
+    finally:
+        os.close(given)
+    assert done.stdout == f"{ignored}\n"
+
+
 def test_the_callers_folder_is_what_paths_are_relative_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CHECKOUT)
     monkeypatch.setenv(CALLER_FOLDER_VARIABLE, str(tmp_path))
