@@ -161,6 +161,20 @@ def test_a_lab_finds_its_nodes_by_their_labels() -> None:
             lab.producer_url("y")
 
 
+def test_a_lab_has_the_log_of_every_part_of_it_or_says_why_not() -> None:
+    class Logging(FakeCompose):
+        def log_of(self, service: str, tail: int = 0) -> str:
+            if service == "mock-api":
+                raise LabError("no such container")
+            return f"log of {service}"
+
+    with ComposeLab(Logging(*UP)) as lab:
+        logs = {part: lab.log_of(part) for part in ("redis", "worker-x-fast", "producer-x", "mock-api", "worker-none")}
+    assert logs.pop("mock-api") == "its log cannot be read: no such container"
+    assert logs.pop("worker-none").startswith("its log cannot be read: ")
+    assert logs == {"redis": "log of redis", "worker-x-fast": "log of worker-x", "producer-x": "log of producer-x"}
+
+
 def test_the_images_of_a_lab_are_those_of_what_takes_part_in_a_measurement() -> None:
     with ComposeLab(FakeCompose(*UP, row("graphs"))) as lab:
         assert lab.images() == {name: f"sha256:{name}" for name in ("producer-x", "redis", "worker-x")}
