@@ -29,6 +29,7 @@ from benchmarks.analysis.storing import PAIRS
 from benchmarks.cli.summary import NARROWEST, STYLES
 from benchmarks.conclusion import Conclusion
 from benchmarks.record.enough import FEWEST_RUNS
+from benchmarks.shares import FEWEST_PAIRS
 from benchmarks.words import from_to, number, p_value, percent, plus_minus
 
 STATE_STYLES = {TargetState.MET: "green", TargetState.MISSED: "bold red", TargetState.NOT_MEASURED: "dim"}
@@ -173,7 +174,11 @@ def control_in_words(found: SetComparison) -> list[str]:
     moved = sum(change.comparison.shown for change in found.control_changes)
     head = f"The control, {found.control}, moved" if moved else f"That the control, {found.control}, moved is not shown"
     judged = "Variants are judged by their shares of it where a measure has one; the figures themselves stand below, in brackets."
-    return [f"{head}:", *lines, judged]
+    by_themselves = (
+        f"What is not called a share (the measure has none, or a set fewer than {FEWEST_PAIRS} rounds with both) is judged as it "
+        "is: a difference there may be the machine's."
+    )
+    return [f"{head}:", *lines, judged, *([by_themselves] if any(c.share_of is None for c in found.changes) else [])]
 
 
 def _changes_table(found: SetComparison, scenario: str, changes: Sequence[Change]) -> Table:

@@ -370,6 +370,23 @@ def test_where_the_machine_became_slower_that_is_said_first_and_no_variant_is_bl
     text = shown_on_terminal(lambda console: print_comparison(console, found))
     assert text.index("The control, bare, moved:") < text.index("30 % lower than A") < text.index("share of bare")
     assert f"({drains[0].absolute_b:,.0f})" in text
+    assert "a difference there may be the machine's" in text
+
+
+def test_with_too_few_rounds_that_have_both_a_variant_is_judged_by_its_own_figures_and_that_is_said(
+    golden: Callable[[Golden], Path], tmp_path: Path
+) -> None:
+    def no_control_after_the_third(document: dict[str, Any]) -> None:
+        if document["variant"] == "bare" and document["repetition"] > 3:
+            document["measures"].pop("drain_per_s")
+
+    after = change_runs(shutil.copytree(golden("good"), tmp_path / "after"), no_control_after_the_third)
+    found = compare_sets(golden("good"), after)
+    assert found.control == "bare"
+    drains = [c for c in found.changes if c.comparison.measure == "drain_per_s"]
+    assert {c.variant for c in drains} == {"swift", "swift-twin", "steady"}
+    assert {c.share_of for c in drains} == {None}
+    assert "fewer than 4 rounds with both" in shown_on_terminal(lambda console: print_comparison(console, found), width=200)
 
 
 def test_a_variant_that_became_slower_on_the_same_machine_is_found_by_its_share(

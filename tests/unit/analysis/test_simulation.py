@@ -147,7 +147,7 @@ def test_two_sets_of_one_share_are_shown_different_in_fewer_than_5_of_100_compar
         ]
         return sum(difference_shown(test.welch_p, test.mann_whitney_p) for test in tests) / len(tests)
 
-    assert all(wrong(spread, n) <= 0.06 for spread in SPREADS.values() for n in (4, 10))
+    assert all(wrong(spread, n) < 0.05 for spread in SPREADS.values() for n in (4, 10))
 
 
 def false_alarms(groups: Callable[[np.random.Generator], list[list[float]]], families: int, planned: int | None = None) -> float:
