@@ -144,6 +144,12 @@ study-pools *OPTIONS: _environments
     @{{ setup }}/for_lab.sh study pools "$@"
     @{{ lab }} study pools "$@"
 
+# The job-queue suite: throughput, latency and memory with one worker and ten, against its targets
+[group('benchmarks')]
+study-queue *OPTIONS: _environments
+    @{{ setup }}/for_lab.sh study queue "$@"
+    @{{ lab }} study queue "$@"
+
 # Complete an interrupted result set, the latest or the one named
 [group('benchmarks')]
 benchmark-resume RESULT=(justfile_directory() / "results/latest") *OPTIONS: _environments

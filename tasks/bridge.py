@@ -16,6 +16,7 @@ order                                                                   answer
 ``{"op": "job_worker", "slots": ...}``                                  a WorkerCommand, complete with interpreter
 ``{"op": "job_monitor", "port": ...}``                                  a JobMonitor
 ``{"op": "bare_start"}``                                                seconds that this Python takes to start and to end
+``{"op": "imported"}``                                                  its memory with the framework (``tasks.imported``)
 ======================================================================= ==================================================
 
 An order that fails, or is none, is answered ``{"error": "what went wrong"}`` and the bridge goes on. End of input ends
@@ -81,6 +82,7 @@ class Bridge:
             "job_worker": self.job_worker,
             "job_monitor": self.job_monitor,
             "bare_start": self.bare_start,
+            "imported": self.imported,
         }
 
     def answer(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -175,6 +177,14 @@ class Bridge:
         began_s = time.perf_counter()
         subprocess.run([sys.executable, "-c", "pass"], check=True, stdin=subprocess.DEVNULL)
         return {"took_s": time.perf_counter() - began_s}
+
+    def imported(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Start an interpreter that imports the framework and says what memory it has then."""
+        command = [sys.executable, "-m", "tasks.imported", self._framework.name]
+        ended = subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        # A framework may print at its import; what is asked for comes last.
+        memory: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+        return memory
 
     def close(self) -> None:
         """Let go of the producers and the loops."""

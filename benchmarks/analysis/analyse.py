@@ -34,17 +34,18 @@ def analyse_set(results: ResultSet, targets: Sequence[Target]) -> Analysis:
     """Everything that can be said of a result set; the same set always gives the same."""
     manifest = results.manifest()
     found = sorted((_scenario(results, name) for name in manifest["scenarios"]), key=lambda scenario: scenario.order)
-    scenarios = tuple(with_conclusions(scenario, manifest["control"], results.stored_runs()) for scenario in found)
+    control, created_utc = manifest["control"], manifest["created_utc"]
+    scenarios = tuple(with_conclusions(scenario, control, created_utc, results.stored_runs()) for scenario in found)
     return Analysis(
         path=results.path,
         label=manifest["label"],
-        created_utc=manifest["created_utc"],
+        created_utc=created_utc,
         state=manifest["state"],
         manifest=manifest,
-        control=manifest["control"],
+        control=control,
         scenarios=scenarios,
         warnings=tuple(_set_warnings(results, len(results.stored_runs()))),
-        targets=judge(targets, scenarios, manifest["control"]),
+        targets=judge(targets, scenarios, control),
     )
 
 

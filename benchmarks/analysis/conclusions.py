@@ -29,17 +29,18 @@ def chart_data(analysis: ScenarioAnalysis, control: str | None, stored: Sequence
 def with_conclusions(
     analysis: ScenarioAnalysis,
     control: str | None,
+    created_utc: str,
     stored: Sequence[StoredRun],
     studies: Mapping[str, Study] | None = None,
 ) -> ScenarioAnalysis:
-    """The same with what the study of that name answers, where this version has it and any of its runs counts. A study that fails
-    at it, as one may that has changed since the set was made, says so in the place of its answer."""
+    """The same with what the study of that name answers, and its files, where this version has it and any of its runs counts. A
+    study that fails at it, as one may that has changed since the set was made, says so in the place of its answer."""
     study = (all_studies() if studies is None else studies).get(analysis.name)
     data = chart_data(analysis, control, stored)
     if study is None or not data.variants:
         return analysis
     try:
-        return replace(analysis, conclusions=tuple(study.conclusions(data)))
+        return replace(analysis, conclusions=tuple(study.conclusions(data)), documents=study.documents(data, created_utc))
     except Exception as error:
         failed = f"This version cannot answer it from this result set: {named_cause(error)}."
         return replace(analysis, conclusions=(Conclusion(study.question, failed, decided=False),))

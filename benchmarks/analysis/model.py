@@ -209,6 +209,8 @@ class ScenarioAnalysis:
     """What a study varied, as the manifest describes it, in order; empty of a scenario."""
     conclusions: tuple[Conclusion, ...] = ()
     """What a study answers; empty of a scenario."""
+    documents: Mapping[str, str] = field(default_factory=dict)
+    """Files of a study's own, text by name; empty of a scenario."""
 
     @property
     def titled(self) -> str:

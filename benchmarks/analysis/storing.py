@@ -71,6 +71,15 @@ def store(analysis: Analysis) -> list[Path]:
     }
     for name, text in texts.items():
         write_text(analysis.path / name, text)
+    return [*(analysis.path / name for name in texts), *store_documents(analysis)]
+
+
+def store_documents(analysis: Analysis) -> list[Path]:
+    """Write the files that studies have of their own into the result set's folder. Returns them. Raises OSError where they cannot
+    be written."""
+    texts = {name: text for scenario in analysis.scenarios for name, text in scenario.documents.items()}
+    for name, text in texts.items():
+        write_text(analysis.path / name, text)
     return [analysis.path / name for name in texts]
 
 

@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from benchmarks.analysis.analyse import analyse_set
+from benchmarks.analysis.storing import store_documents
 from benchmarks.checkout import lab_command
 from benchmarks.cli.alone import Share, alone, say_what_is_up
 from benchmarks.cli.analysis_tables import print_conclusions
@@ -156,8 +157,11 @@ def execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: Resul
         raise
     results.finish("complete")
     if any(scenario.factors for scenario in scenarios):
-        for analysed in analyse_set(results, ()).scenarios:
+        analysis = analyse_set(results, ())
+        for analysed in analysis.scenarios:
             print_conclusions(console, analysed.conclusions)
+        for document in store_documents(analysis):
+            say(f"Written: {document}")
         say("")
     print_end(console, results)
     if not any(stored.result.has_figures for stored in results.stored_runs()):

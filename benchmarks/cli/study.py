@@ -136,7 +136,7 @@ def _measure(studies: Sequence[Study], asked_for: Asked, sizes: Mapping[str, flo
                 require_fits(grid, plan.run_timeout_s, psutil.virtual_memory().available)
         except ValueError as error:
             raise UserError(cause(error)) from None
-        for left_out in (reason for grid in grids for reason in grid.left_out if levels):
+        for left_out in (reason for grid in grids for reason in grid.left_out if levels or sizes):
             say(f"Left out: {left_out}")
         say(f"{', '.join(study.name for study in studies)}: {expected(grids, plan.runs, plan.warmup_s)}.")
         entries = tuple(entry for grid in grids for entry in grid.entries)

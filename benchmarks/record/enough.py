@@ -40,7 +40,8 @@ def wants_another_run(results: Sequence[RunResult], headline: str, runs: int, ma
     if runs < RUNS_FOR_AN_INTERVAL:
         return False
     values = [float(v) for r in results if (v := r.value(headline)) is not None]
-    return not interval_narrow_enough(values)
+    # Runs that measure something else narrow no interval of the headline.
+    return bool(values) and not interval_narrow_enough(values)
 
 
 def fewest_kept(results: Sequence[RunResult]) -> int:

@@ -82,6 +82,11 @@ class Study(ScenarioDefaults):
         """What the figures of a stored set answer: pure arithmetic. Any point, any measure may be missing."""
         raise NotImplementedError(f"{self.name} answers nothing: it must draw its conclusions")
 
+    def documents(self, data: ChartData, created_utc: str) -> Mapping[str, str]:
+        """Files of its own that the result set is to have, text by name, of a set that was begun at this ISO 8601 time. As
+        :meth:`conclusions`: pure, and any figure may be missing."""
+        return {}
+
     def check(self, sizes: Sizes) -> None:
         """Every size must be within its bounds. Raises ValueError naming the option and the nearest value that works."""
         for name in self.sizes["quick"]:

@@ -130,6 +130,10 @@ class Endpoints:
         """What starting Python alone takes."""
         return JSONResponse(await self._node.bridge.order("bare_start"))
 
+    async def interpreter_import(self, _: Request) -> Response:
+        """What Python takes with the framework imported."""
+        return JSONResponse(await self._node.bridge.order("imported"))
+
     async def worker_connections(self, _: Request) -> Response:
         """Where the worker's connections to Redis come from."""
         self._node.require_role("worker")

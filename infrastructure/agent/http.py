@@ -21,6 +21,7 @@ GET /worker/logs             logs: the whole log of each of the worker's command
 GET /logs                    by name, all that the bridge has printed and that each process started since the last worker has
 GET /worker/connections      addresses of the worker's side of its connections to Redis
 POST /interpreter/start      took_s: the framework's Python started with nothing to do, until it has ended
+POST /interpreter/import     rss_bytes, pss_bytes, uss_bytes of the framework's Python that has imported it and nothing else
 POST /producer/connect       variant, serializer → environment: what the producer was started with, without secrets
 POST /producer/start         order → ``{}``; the load goes on by itself
 POST /producer/cancel        ``{}``
@@ -83,6 +84,7 @@ def create_app(node: Node) -> Starlette:
         ("GET", "/worker/connections"): endpoints.worker_connections,
         ("GET", "/connections/foreign"): endpoints.foreign_connections,
         ("POST", "/interpreter/start"): endpoints.interpreter_start,
+        ("POST", "/interpreter/import"): endpoints.interpreter_import,
         ("POST", "/producer/connect"): endpoints.producer_connect,
         ("POST", "/producer/start"): endpoints.producer_start,
         ("POST", "/producer/cancel"): endpoints.producer_cancel,

@@ -10,8 +10,8 @@ import psutil
 
 from infrastructure.agent.cgroup import NO_CGROUP, PROC_CGROUP, read_cgroup
 from infrastructure.readings import TreeSample
+from tasks.proc_files import fields_of, memory_bytes
 
-_KIB = 1024
 _RECENT_S = 1.0
 SHARE_OF_A_CORE = 0.008
 """What sampling may cost, with room for the few samples at the marks of a run: its interval grows with the cost of a sample."""
@@ -32,7 +32,7 @@ def read_tree(processes: Sequence[psutil.Process], own_cgroup: bool) -> TreeSamp
         gone = (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError, ProcessLookupError, PermissionError)
         with contextlib.suppress(*gone), process.oneshot():
             times = process.cpu_times()
-            row = (*_memory_bytes(process.pid), 1, process.num_threads(), process.num_fds(), *_switches(process.pid))
+            row = (*memory_bytes(process.pid), 1, process.num_threads(), process.num_fds(), *_switches(process.pid))
             cpu_s += times.user + times.system + times.children_user + times.children_system
             sums = [total + value for total, value in zip(sums, row, strict=True)]
     cgroup = read_cgroup(PROC_CGROUP.read_text()) if own_cgroup else NO_CGROUP
@@ -69,31 +69,12 @@ def sharers(tree: Collection[int]) -> int:
     return sum(program in own for pid, program in programs.items() if pid not in tree)
 
 
-def _fields(path: Path) -> dict[str, int]:
-    """Lines such as ``Rss:   123 kB`` of a file of /proc, those with a number."""
-    fields = {}
-    for line in path.read_text().splitlines():
-        name, _, rest = line.partition(":")
-        words = rest.split()
-        if words and words[0].isdigit():
-            fields[name] = int(words[0])
-    return fields
-
-
-def _memory_bytes(pid: int) -> tuple[int, int, int]:
-    """RSS, PSS and USS; zeros for a process that has just given up its memory."""
-    fields = _fields(Path(f"/proc/{pid}/smaps_rollup"))
-    private = ("Private_Clean", "Private_Dirty", "Private_Hugetlb")
-    sizes_kib = (fields.get("Rss", 0), fields.get("Pss", 0), sum(fields.get(name, 0) for name in private))
-    return (sizes_kib[0] * _KIB, sizes_kib[1] * _KIB, sizes_kib[2] * _KIB)
-
-
 def _switches(pid: int) -> tuple[int, int]:
     """Voluntary and involuntary context switches. /proc/PID/status counts those of the first thread only."""
     voluntary = involuntary = 0
     for thread in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            fields = _fields(thread / "status")
+            fields = fields_of(thread / "status")
             voluntary += fields.get("voluntary_ctxt_switches", 0)
             involuntary += fields.get("nonvoluntary_ctxt_switches", 0)
     return voluntary, involuntary

@@ -271,6 +271,8 @@ def test_a_watched_start_is_timed_from_its_spawn_to_its_last_connection(worker: 
     stopped = worker.stop_worker(LIMIT_S)
     assert times.connected_ns < stopped.asked_ns < time.monotonic_ns() - stopped.took_s * 1e9
     assert worker.start_interpreter() > 0
+    memory = worker.import_framework()
+    assert 0 < memory.uss_bytes <= memory.pss_bytes <= memory.rss_bytes
 
 
 def test_a_cold_start_compiles_everything_again(worker: NodeClient) -> None:

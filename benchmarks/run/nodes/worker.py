@@ -33,6 +33,15 @@ class StopReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedMemory:
+    """What one interpreter takes, as :class:`infrastructure.readings.TreeSample` has it of a tree."""
+
+    rss_bytes: int
+    pss_bytes: int
+    uss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """A worker's state, the living processes of its whole tree, why it died if so, and the end of its log."""
 
@@ -85,6 +94,10 @@ class WorkerCalls(Transport):
         """Seconds that the framework's Python takes to start and to end, with nothing to do."""
         took_s: float = self._post("/interpreter/start")["took_s"]
         return took_s
+
+    def import_framework(self) -> ImportedMemory:
+        """The memory of an interpreter that has imported the framework and done nothing with it."""
+        return ImportedMemory(**self._post("/interpreter/import", limit_s=FRAMEWORK_LIMIT_S))
 
     def stop_worker(self, grace_s: float) -> StopReport:
         """Have the worker end by itself, and killed what is left of it after ``grace_s``."""

@@ -67,6 +67,12 @@ def test_an_uncertain_headline_wants_more_and_a_certain_one_does_not() -> None:
     assert not wants_another_run(uncertain, HEADLINE, 3, 4)
 
 
+def test_runs_that_measure_something_else_than_the_headline_want_no_more_for_its_sake() -> None:
+    others = [replace(result(100.0, i), measures={HEADLINE: None, "other": 1.0}) for i in range(1, 5)]
+    assert wants_another_run(others[:3], HEADLINE, 4, 10)
+    assert not wants_another_run(others, HEADLINE, 4, 10)
+
+
 def test_one_that_only_fails_is_given_up_but_not_one_that_worked_before() -> None:
     fails = [result(None, i) for i in range(1, FAILURES_BEFORE_GIVING_UP + 1)]
     assert wants_another_run(fails[1:], HEADLINE, 10, 20)

@@ -186,6 +186,11 @@ def test_a_framework_without_jobs_for_an_application_says_so(bridge: BridgeProce
     assert bridge.ask(**order)["error"].startswith("LookupError: bare offers nothing for an application's jobs")
 
 
+def test_an_interpreter_with_the_framework_imported_takes_more_than_a_bare_one(bridge: BridgeProcess) -> None:
+    memory = bridge.ask("imported")
+    assert 5_000_000 < memory["uss_bytes"] <= memory["pss_bytes"] <= memory["rss_bytes"]
+
+
 @pytest.mark.parametrize("variant", ["bare", "bare-async"])
 def test_it_produces_counts_and_purges(bridge: BridgeProcess, events_dir: Path, variant: str) -> None:
     assert bridge.ask("connect", variant=variant) == {}
