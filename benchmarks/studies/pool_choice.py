@@ -112,7 +112,7 @@ def _conclusion(data: ChartData, kind: str, choices: Sequence[PoolChoice]) -> Co
     take = first.enough
     parts = [
         f"{first.pool} with {take.concurrency} at once: {_with_reach(data, take.name, RATE)} tasks/s"
-        f"{_kept_words(data, take)}, {number(data.mean(take.name, MEMORY))} MB."
+        f"{_kept_words(data, take)}; {number(data.mean(take.name, MEMORY))} MB."
     ]
     if not first.keeps_level:
         parts.append("No pool keeps the service level: this is the fastest of those that do not.")
@@ -147,7 +147,7 @@ def _more_words(choice: PoolChoice) -> str:
 
 def _kept_words(data: ChartData, level: Level) -> str:
     kept = data.mean(level.name, WITHIN)
-    return "" if kept is None else f", {percent(kept)} of them within the service level"
+    return "" if kept is None else f"; offered its share of that, {percent(kept)} of the tasks end within the service level"
 
 
 def _row(data: ChartData, choice: PoolChoice, first: PoolChoice) -> tuple[str, ...]:
