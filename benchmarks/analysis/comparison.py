@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.analysis.model import PairComparison
 from benchmarks.record.better import Direction, Nearest, winner
 from benchmarks.record.enough import FEWEST_RUNS
+from benchmarks.record.shared import CONDITIONS
 from benchmarks.statistics import SIGNIFICANCE, Comparison, compare, difference_shown, effect, holm, ratio_interval
 from benchmarks.words import from_to, number, p_value
 
@@ -20,8 +21,9 @@ TWICE = 2.0
 
 def compared_measures(headline: str, summary: Sequence[str], shares: Mapping[str, str]) -> tuple[str, ...]:
     """The measures whose pairs are tested: the headline, then those of the summary. A share of the control's mean of a measure
-    that is tested itself is left out: dividing all values by one number changes no test, and would count it twice."""
-    wanted = tuple(dict.fromkeys([headline, *summary]))
+    that is tested itself is left out: dividing all values by one number changes no test, and would count it twice. So is what
+    says under what conditions others were measured."""
+    wanted = tuple(measure for measure in dict.fromkeys([headline, *summary]) if measure not in CONDITIONS)
     return tuple(measure for measure in wanted if shares.get(measure) not in wanted)
 
 

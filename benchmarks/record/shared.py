@@ -33,6 +33,8 @@ BESIDE_MEMORY: Mapping[str, str] = {
     "with it count less in its PSS, so compare PSS where these are alike, and USS anywhere",
 }
 """What says how far ``memory_mb`` depends on what else ran, in every scenario's table after the nine."""
+CONDITIONS = ("memory_sharers",)
+"""Of the shared columns those that say under what others were measured: nothing of a variant's own, and not compared."""
 MEMORY_SUMMARY: Mapping[str, str] = {"memory_mb": "PSS MB", "memory_uss_mb": "USS MB", "memory_sharers": "sharers"}
 """Memory in a scenario's summary."""
 DRAIN_COLUMNS = ("task_count", "total_time", "throughput", "cpu_percent")

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.analysis.comparison import Contest, compare_family, compare_pairs, compared_measures, equals_p
 from benchmarks.analysis.model import PairComparison
 from benchmarks.record.better import Direction, nearest
+from benchmarks.record.shared import MEMORY_SUMMARY
 from benchmarks.statistics import compare, holm, ratio_interval
 
 FAST = [200.0, 202.0, 198.0, 201.0, 199.0, 200.5]
@@ -24,6 +25,11 @@ def test_a_share_of_the_control_is_not_tested_a_second_time() -> None:
     shares = {"share": "rate", "other_share": "unseen"}
     assert compared_measures("rate", ["rate", "share", "p99", "other_share"], shares) == ("rate", "p99", "other_share")
     assert compared_measures("rate", ["p99"], shares) == ("rate", "p99")
+
+
+def test_the_conditions_of_a_measurement_are_no_contest() -> None:
+    summary = list(MEMORY_SUMMARY)
+    assert compared_measures("rate", summary, {}) == ("rate", *(m for m in summary if m != "memory_sharers"))
 
 
 def test_the_family_is_every_pair_in_every_measure() -> None:
