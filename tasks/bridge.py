@@ -21,6 +21,9 @@ order                                                                   answer
 
 An order that fails, or is none, is answered ``{"error": "what went wrong"}`` and the bridge goes on. End of input ends
 it. Whatever a framework prints goes to standard error.
+
+``purge`` and ``depth`` are asked for the lab's own sake. What they cost Redis is in their answers, also where they fail:
+``"redis"``, a :class:`tasks.redis_traffic.RedisTraffic`.
 """
 
 import asyncio
@@ -55,6 +58,7 @@ from tasks.jobs import JobFramework
 from tasks.loads import load_from, tasks_from
 from tasks.producing import ProduceOrder, produce, produce_async
 from tasks.reading import ReadOrder, read_messages
+from tasks.redis_traffic import OWN_ORDERS, metered
 
 if TYPE_CHECKING:
     from tasks.web_client import WebClient
@@ -87,13 +91,15 @@ class Bridge:
 
     def answer(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out one order; what goes wrong becomes an ``error``."""
-        operation = self._operations.get(str(order.get("op")))
+        name = str(order.get("op"))
+        operation = self._operations.get(name)
         if operation is None:
             return {"error": f"unknown order {order.get('op')!r}; there are {', '.join(self._operations)}"}
-        try:
-            return operation(order)
-        except Exception as error:
-            return {"error": f"{named_cause(error)}"}
+        if name not in OWN_ORDERS:
+            return _carried_out(operation, order)
+        with metered() as meter:
+            answer = _carried_out(operation, order)
+        return {**answer, "redis": asdict(meter.traffic)}
 
     def describe(self, _: dict[str, Any]) -> dict[str, Any]:
         """What the framework is, as reported by what is installed here."""
@@ -226,6 +232,13 @@ class Bridge:
             self._runner.run(producer.close())
         else:
             cast(Producer, producer).close()
+
+
+def _carried_out(operation: Callable[[dict[str, Any]], dict[str, Any]], order: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return operation(order)
+    except Exception as error:
+        return {"error": f"{named_cause(error)}"}
 
 
 async def _web_client(url: str) -> "WebClient":

@@ -10,6 +10,7 @@ from benchmarks.arithmetic import ratio
 from benchmarks.record.run_data import PhaseData, RunData, measured_phases
 from infrastructure.readings import TreeSample
 from tasks.loads import NS_PER_S
+from tasks.redis_traffic import RedisTraffic
 
 BYTES_PER_MB = 1_000_000
 
@@ -98,14 +99,18 @@ def redis_cost(phase: PhaseData) -> RedisCost:
 
 
 def redis_commands(phase: PhaseData) -> int:
-    """Commands that Redis executed over the phase."""
-    return phase.record.after.redis.commands - phase.record.before.redis.commands
+    """Commands that Redis executed over the phase, without the lab's own."""
+    return _redis_traffic(phase).commands
 
 
 def redis_network_bytes(phase: PhaseData) -> int:
-    """Bytes into and out of Redis over the phase."""
-    before, after = phase.record.before.redis, phase.record.after.redis
-    return after.input_bytes - before.input_bytes + after.output_bytes - before.output_bytes
+    """Bytes into and out of Redis over the phase, without the lab's own."""
+    traffic = _redis_traffic(phase)
+    return traffic.input_bytes + traffic.output_bytes
+
+
+def _redis_traffic(phase: PhaseData) -> RedisTraffic:
+    return phase.record.after.redis.of_others - phase.record.before.redis.of_others
 
 
 def redis_queue_bytes(phase: PhaseData) -> int:

@@ -20,6 +20,7 @@ from benchmarks.record.task_table import TaskTable
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.contract import Track, Variant
 from tasks.loads import Load, Prefilled, Tasks
+from tasks.redis_traffic import NO_TRAFFIC, RedisTraffic
 from tasks.workloads import UNDECLARED_S
 
 Measures = Mapping[str, float | int | None]
@@ -28,7 +29,10 @@ Measures = Mapping[str, float | int | None]
 
 @dataclass(frozen=True, slots=True)
 class RedisReading:
-    """Counters of the Redis server (INFO) at one moment, since its start, and its memory now, without its clients' buffers."""
+    """Counters of the Redis server (INFO) at one moment, since its start, and its memory now, without its clients' buffers.
+
+    ``own`` is what the lab itself had asked of it by then, as the lab's processes count it since each of them began: between two
+    readings both have counted the same of the lab's commands and bytes."""
 
     at_ns: int
     commands: int
@@ -40,6 +44,12 @@ class RedisReading:
     """Clients that wait for something to take, and may be given one message each though their process stands still."""
     puts: int | None = None
     """Calls of the commands by which the framework puts messages into queues; None in what was recorded before they were read."""
+    own: RedisTraffic = NO_TRAFFIC
+
+    @property
+    def of_others(self) -> RedisTraffic:
+        """What all but the lab asked. Only its differences mean anything: what the lab did before it began to count is in it."""
+        return RedisTraffic(self.commands, self.input_bytes, self.output_bytes) - self.own
 
 
 @dataclass(frozen=True, slots=True)

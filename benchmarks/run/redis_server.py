@@ -1,13 +1,14 @@
 """Reads the broker's own counters."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import redis
 
 from benchmarks.record.run_data import RedisReading
 from benchmarks.run.labs.lab import LabError
+from tasks.redis_traffic import NO_TRAFFIC, RedisTraffic, metered
 
 OLDEST = (6, 2)
 """The oldest version that the lab is sound on."""
@@ -19,17 +20,18 @@ class RedisServer:
 
     def __init__(self, url: str) -> None:
         self._client = redis.Redis.from_url(url, socket_timeout=10)
+        self._own = NO_TRAFFIC
 
     def read(self, puts: Iterable[str] = ()) -> RedisReading:
-        """The counters of INFO, and how often the commands ``puts`` were called. Raises redis.RedisError when the server does not
-        answer.
+        """The counters of INFO, what this client's own readings had added to them by then, and how often the commands ``puts``
+        were called. Raises redis.RedisError when the server does not answer.
 
         A client's buffers come and go in steps of 16 KB, which would drown what a few thousand tasks take: they are subtracted
         as CLIENT LIST has them, since INFO's own figure for them lags behind by seconds.
         """
-        info: dict[str, Any] = self._client.info()
-        commands: dict[str, Any] = self._client.info("commandstats")
-        clients_bytes = sum(int(client["tot-mem"]) for client in self._client.client_list())
+        info, own = self._info()
+        commands: dict[str, Any] = self._metered(lambda: self._client.info("commandstats"))
+        clients_bytes = sum(int(client["tot-mem"]) for client in self._metered(self._client.client_list))
         return RedisReading(
             at_ns=time.monotonic_ns(),
             commands=info["total_commands_processed"],
@@ -39,7 +41,24 @@ class RedisServer:
             memory_bytes=info["used_memory"] - clients_bytes,
             blocked_clients=info["blocked_clients"],
             puts=sum(commands.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in puts),
+            own=own,
         )
+
+    def _info(self) -> tuple[dict[str, Any], RedisTraffic]:
+        """INFO, and what this client had cost when Redis wrote it: Redis has counted the request by then, but neither the command
+        nor its answer."""
+        self._metered(self._client.ping)  # connects, where need be
+        before = self._own
+        info: dict[str, Any] = self._metered(self._client.info)
+        request_bytes = self._own.input_bytes - before.input_bytes
+        return info, before + RedisTraffic(input_bytes=request_bytes)
+
+    def _metered[T](self, ask: Callable[[], T]) -> T:
+        with metered() as meter:
+            try:
+                return ask()
+            finally:
+                self._own += meter.traffic
 
     def facts(self) -> dict[str, Any]:
         """What the running server says of itself and of the settings that matter here. Raises LabError where it is older

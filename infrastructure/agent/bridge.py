@@ -13,6 +13,7 @@ from infrastructure.agent.errors import BridgeError
 from infrastructure.agent.logs import log_tail
 from infrastructure.agent.processes import exit_text
 from tasks.causes import cause
+from tasks.redis_traffic import NO_TRAFFIC, OWN_ORDERS, RedisTraffic
 
 ORDER_LIMIT_S = 60.0
 """How long any order but a load may take; a framework's import is part of the first one."""
@@ -29,7 +30,15 @@ class BridgeClient:
         self.log = log
         self._lock = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._in_hand = ""
         self._closed = False
+        self._traffic = NO_TRAFFIC
+
+    @property
+    def redis_traffic(self) -> RedisTraffic | None:
+        """What all orders that ask Redis for the lab's own sake have cost it since the agent began; None during one. Of one
+        over which the bridge died nothing is known."""
+        return None if self._in_hand in OWN_ORDERS else self._traffic
 
     @property
     def pid(self) -> int | None:
@@ -78,24 +87,31 @@ class BridgeClient:
 
     async def _order(self, operation: str, line: bytes, limit_s: float | None) -> dict[str, Any]:
         async with self._lock:
-            process = self._running()
+            self._in_hand = operation
             try:
-                async with asyncio.timeout(limit_s):
-                    raw = await asyncio.to_thread(_exchange, process, line)
-            except TimeoutError:
-                self.kill()
-                raise BridgeError(
-                    f"the framework's bridge did not answer {operation!r} within {limit_s} s and was ended; its log ends:\n"
-                    f"{log_tail(self.log)}"
-                ) from None
-            if not raw.endswith(b"\n"):
-                code = await asyncio.to_thread(process.wait)
-                raise BridgeError(
-                    f"the framework's bridge {exit_text(code)} over {operation!r}; its log ends:\n{log_tail(self.log)}"
-                )
-        answer: dict[str, Any] = json.loads(raw)
+                answer = await self._answer(operation, line, limit_s)
+                self._traffic += RedisTraffic(**answer.pop("redis", {}))
+            finally:
+                self._in_hand = ""
         if "error" in answer:
             raise BridgeError(str(answer["error"]))
+        return answer
+
+    async def _answer(self, operation: str, line: bytes, limit_s: float | None) -> dict[str, Any]:
+        process = self._running()
+        try:
+            async with asyncio.timeout(limit_s):
+                raw = await asyncio.to_thread(_exchange, process, line)
+        except TimeoutError:
+            self.kill()
+            raise BridgeError(
+                f"the framework's bridge did not answer {operation!r} within {limit_s} s and was ended; its log ends:\n"
+                f"{log_tail(self.log)}"
+            ) from None
+        if not raw.endswith(b"\n"):
+            code = await asyncio.to_thread(process.wait)
+            raise BridgeError(f"the framework's bridge {exit_text(code)} over {operation!r}; its log ends:\n{log_tail(self.log)}")
+        answer: dict[str, Any] = json.loads(raw)
         return answer
 
     def _running(self) -> subprocess.Popen[bytes]:

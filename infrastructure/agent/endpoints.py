@@ -223,6 +223,11 @@ class Endpoints:
         """How deep a queue is."""
         return JSONResponse(await self._node.bridge.order("depth", queue=query_of(request, "queue")))
 
+    async def redis_own(self, _: Request) -> Response:
+        """What purging queues and asking how deep they are has cost Redis."""
+        traffic = self._node.bridge.redis_traffic
+        return JSONResponse({"traffic": None if traffic is None else asdict(traffic)})
+
     async def events(self, _: Request) -> Response:
         """The event log."""
         return StreamingResponse(self._node.events.raw(), media_type="application/octet-stream")

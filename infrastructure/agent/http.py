@@ -36,6 +36,7 @@ GET /subscribers             state, died, log_tail
 POST /messages/read          order → message_bytes, send_ns, decode_ns (``tasks.reading``)
 POST /queues/purge           queues → ``{}``
 GET /queues/depth?queue=     waiting, claimed, delayed
+GET /redis/own               traffic: a RedisTraffic of all purges and depths so far, whoever asked; null during one
 GET /events                  all event files, whole records, as application/octet-stream
 POST /events/clear           ``{}``
 GET /counts?run=             for each phase its :class:`~infrastructure.agent.counting.PhaseCounts`
@@ -99,6 +100,7 @@ def create_app(node: Node) -> Starlette:
         ("POST", "/messages/read"): endpoints.messages_read,
         ("POST", "/queues/purge"): endpoints.queues_purge,
         ("GET", "/queues/depth"): endpoints.queues_depth,
+        ("GET", "/redis/own"): endpoints.redis_own,
         ("GET", "/events"): endpoints.events,
         ("POST", "/events/clear"): endpoints.events_clear,
         ("GET", "/events/count"): endpoints.events_count,

@@ -3,12 +3,17 @@
 import functools
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -21,9 +26,12 @@ from benchmarks.plan.wishes import StartWish
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.transport import NodeError
 from benchmarks.run.nodes.worker import WorkerStatus
+from benchmarks.run.one_run.own_traffic import read_redis
+from benchmarks.run.redis_server import RedisServer
 from tasks.events import Kind, Outcome
 from tasks.loads import Burst, Load, Paced, Prefilled, only
 from tasks.producing import ProduceOrder
+from tasks.redis_traffic import RedisTraffic
 from tests.e2e.agent_support import (
     LIMIT_S,
     QUEUE,
@@ -244,6 +252,52 @@ def test_the_node_tells_what_the_runner_does_until_its_session_ends(worker: Node
     until(lambda: "lab_run_info" not in worker.metrics(), "the end of the session")
     with pytest.raises(NodeError, match=r"PUT /lab.*planned"):
         worker.show_lab_state({**state, "planned": -1})
+
+
+def test_redis_is_read_without_what_the_lab_asks_of_it(worker: NodeClient, producer: NodeClient, redis_url: str) -> None:
+    """A client that is none of the lab's sends a known number of bytes, while the lab reads Redis, counts and purges queues, and
+    is scraped by Prometheus."""
+    worker.start_worker(2, 2, [QUEUE, "other"])
+    worker.pause_worker()
+    request, reply = b"*3\r\n$3\r\nSET\r\n$5\r\nknown\r\n$3\r\nabc\r\n", b"+OK\r\n"
+    over = threading.Event()
+
+    looked = Counter[int]()
+
+    def poll(number: int, look: Callable[[], object]) -> None:
+        while not over.wait(0.1):
+            look()
+            looked[number] += 1
+
+    parts = urlsplit(redis_url)
+    nodes = (worker, producer)
+    with ExitStack() as stack:
+        server = RedisServer(redis_url)
+        stack.callback(server.close)
+        asked = stack.enter_context(redis.Redis.from_url(redis_url))
+        until(lambda: asked.info("clients")["blocked_clients"] == 0, "the end of what the worker's processes waited for")
+        client = stack.enter_context(socket.create_connection((parts.hostname, parts.port)))
+        client.sendall(f"AUTH {parts.password}\r\n".encode())
+        assert client.recv(100) == reply
+        looks = [lambda: exported(worker), lambda: producer.depth(QUEUE), lambda: producer.purge([QUEUE])]
+        pollers = stack.enter_context(ThreadPoolExecutor(len(looks)))
+        stack.callback(over.set)
+        before = read_redis(server.read, nodes)
+        polling = [pollers.submit(poll, *numbered) for numbered in enumerate(looks)]
+        commands, give_up_s = 0, time.monotonic() + LIMIT_S
+        while any(looked[number] < 3 for number in range(len(looks))):
+            client.sendall(request)
+            assert client.recv(100) == reply
+            commands += 1
+            if commands % 200 == 0:
+                read_redis(server.read, nodes)
+            assert time.monotonic() < give_up_s, looked
+        after = read_redis(server.read, nodes)
+        over.set()
+        for poller in polling:
+            poller.result()
+    known = RedisTraffic(commands, commands * len(request), commands * len(reply))
+    assert after.of_others - before.of_others == known
 
 
 def test_connections_are_those_that_redis_sees(worker: NodeClient, redis_url: str) -> None:

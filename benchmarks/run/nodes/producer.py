@@ -9,6 +9,7 @@ from benchmarks.run.nodes.transport import FRAMEWORK_LIMIT_S, Transport
 from tasks.contract import Depth
 from tasks.producing import ProduceOrder
 from tasks.reading import MessageTimes, ReadOrder
+from tasks.redis_traffic import RedisTraffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class ProducerCalls(Transport):
     def depth(self, queue: str) -> Depth:
         """How deep a queue is."""
         return Depth(**self._get("/queues/depth", limit_s=FRAMEWORK_LIMIT_S, queue=queue))
+
+    def own_redis_traffic(self) -> RedisTraffic | None:
+        """What all purges and depths of the node, whoever asked for them, have cost Redis so far; None during one."""
+        traffic = self._get("/redis/own")["traffic"]
+        return None if traffic is None else RedisTraffic(**traffic)
 
     def read_messages(self, order: ReadOrder) -> MessageTimes:
         """Have messages sent and read outside a worker."""

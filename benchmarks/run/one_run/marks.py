@@ -6,6 +6,7 @@ from benchmarks.record.machine import SpeedReading
 from benchmarks.record.run_data import HostReading, Reading
 from benchmarks.run.machine.speed import read_speed
 from benchmarks.run.one_run.in_progress import RunInProgress
+from benchmarks.run.one_run.own_traffic import read_redis
 from infrastructure.readings import TreeSample
 
 
@@ -39,4 +40,5 @@ def _speed(run: RunInProgress, is_still: bool) -> SpeedReading:
 
 
 def _reading(run: RunInProgress, host: HostReading, worker: TreeSample | None = None) -> Reading:
-    return Reading(redis=run.redis.read(run.puts), host=host, worker=worker or run.worker.take_sample())
+    redis = read_redis(lambda: run.redis.read(run.puts), (run.worker, run.producer))
+    return Reading(redis=redis, host=host, worker=worker or run.worker.take_sample())

@@ -11,12 +11,15 @@ from benchmarks.record.resources import (
     cpu_percent,
     phase_cpu_percent,
     phase_memory,
+    redis_commands,
     redis_cost,
+    redis_network_bytes,
     worker_memory,
 )
 from benchmarks.record.rules.disturbance import host_marks, steal_share, throttled_s
 from benchmarks.record.run_data import measured_phases
 from tasks.loads import Prefilled
+from tasks.redis_traffic import RedisTraffic
 from tests.unit.made_up import S, good_run, phase_data, reading, sample
 
 
@@ -57,6 +60,28 @@ def test_the_brokers_bill_is_per_task() -> None:
     assert cost.commands_per_task == pytest.approx(3)
     assert cost.bytes_per_task == pytest.approx(3 * 150)
     assert cost.memory_bytes_per_queued_task == pytest.approx(500)
+
+
+def test_what_the_lab_itself_asked_of_redis_between_two_marks_is_not_on_the_bill() -> None:
+    phase = good_run().phases["capacity"]
+    own = (RedisTraffic(11, 700, 9000), RedisTraffic(11 + 40, 700 + 2500, 9000 + 63_000))
+    marks = [
+        replace(
+            mark,
+            redis=replace(
+                mark.redis,
+                commands=mark.redis.commands + asked.commands,
+                input_bytes=mark.redis.input_bytes + asked.input_bytes,
+                output_bytes=mark.redis.output_bytes + asked.output_bytes,
+                own=asked,
+            ),
+        )
+        for mark, asked in zip((phase.record.before, phase.record.after), own, strict=True)
+    ]
+    watched = replace(phase, record=replace(phase.record, before=marks[0], after=marks[1]))
+    assert redis_cost(watched) == redis_cost(phase)
+    assert redis_commands(watched) == redis_commands(phase)
+    assert redis_network_bytes(watched) == redis_network_bytes(phase)
 
 
 def test_nothing_executed_costs_nothing_that_could_be_divided() -> None:

@@ -10,9 +10,11 @@ from typing import Any, Self
 import pytest
 import redis
 
+from benchmarks.run.redis_server import RedisServer
 from tasks.contract import without_credentials
 from tasks.events import Kind
 from tasks.loads import only
+from tasks.redis_traffic import RedisTraffic
 from tests.support import PATIENCE_S, child_environment, environment_python, events_in
 
 pytestmark = pytest.mark.e2e
@@ -105,6 +107,8 @@ class BridgeProcess:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
+        self.cost: RedisTraffic | None = None
+        """What the last answer said that it had cost Redis."""
 
     def __enter__(self) -> Self:
         return self
@@ -119,8 +123,10 @@ class BridgeProcess:
         self.process.stdin.flush()
 
     def hear(self) -> dict[str, Any]:
+        """An answer, without what it cost Redis."""
         assert self.process.stdout is not None
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.cost = RedisTraffic(**answer.pop("redis")) if "redis" in answer else None
         return answer
 
     def ask(self, op: str, **order: Any) -> dict[str, Any]:
@@ -224,6 +230,24 @@ def test_orders_are_answered_in_their_order(bridge: BridgeProcess) -> None:
     assert [sorted(answer)[0] for answer in answers[:2]] == ["claimed", "error"]
     assert answers[2] == {}
     assert answers[3]["name"] == "bare"
+
+
+@pytest.mark.parametrize(
+    "order", [{"op": "depth", "queue": "q"}, {"op": "purge", "queues": ["q", "r"]}, {"op": "depth", "queue": []}]
+)
+@pytest.mark.parametrize("variant", ["bare", "bare-async"])
+def test_counting_and_purging_say_exactly_what_they_cost_redis_and_sending_is_not_in_it(
+    bridge: BridgeProcess, redis_url: str, variant: str, order: dict[str, Any]
+) -> None:
+    bridge.ask("produce", order=_order(variant, 25))
+    server = RedisServer(redis_url)
+    before = server.read()
+    bridge.ask(**order)
+    after = server.read()
+    server.close()
+    assert bridge.cost is not None
+    assert bridge.cost.commands > 0
+    assert after.of_others - before.of_others == bridge.cost
 
 
 IMPOSSIBLE = [
