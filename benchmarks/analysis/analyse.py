@@ -172,10 +172,8 @@ def _variant(
     measures: Sequence[str],
     shares: Mapping[str, Share],
 ) -> VariantAnalysis:
-    described = describe_measures({measure: _values(rows, measure) for measure in measures})
-    of_control = {
-        column: _describe(column, share.values, share.describe()) for column, share in shares.items() if column in measures
-    }
+    described = describe_measures({measure: _values(rows, measure) for measure in measures if measure not in shares})
+    of_control = {column: _describe(column, share.values, share.describe()) for column, share in shares.items()}
     workers = [worker for run in stored if (worker := _mapping(run.record.get("worker")))]
     executed = [asked for run in stored if isinstance(asked := run.record.get("executed_variant"), str)]
     return VariantAnalysis(
@@ -184,7 +182,7 @@ def _variant(
         executed=executed[0] if executed else name,
         runs=tuple(rows),
         headline=headline,
-        measures=described | of_control,
+        measures={measure: of_control[measure] if measure in shares else described[measure] for measure in measures},
         worker=workers[0] if workers else {},
     )
 

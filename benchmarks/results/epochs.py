@@ -28,9 +28,9 @@ class Difference:
 
 
 def conditions(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a manifest what all runs of an epoch must have alike: code, machine and kernel with their limits, versions, and what
-    Redis and the frameworks' variants are set to; and
-    the images of containers. What was asked for needs no look: a set that is gone on with keeps it."""
+    """Of a manifest what all runs of an epoch must have alike: code, machine and kernel with their limits, versions, what
+    Redis and the frameworks' variants are set to, and the images of containers. What was asked for needs no look: a set that is
+    gone on with keeps it."""
     settings = manifest["settings"]
     variants = {name: described.get("variants") for name, described in settings.get("frameworks", {}).items()}
     set_to = {"redis": settings.get("redis"), "variants": variants, "images": settings.get("images", {})}
