@@ -142,12 +142,14 @@ def test_such_a_run_is_invalid_says_why_and_enters_no_statistic(dishonest: Ended
     assert f"capacity: 4 of {TASKS} acknowledged tasks never ended (sequences 99, 199, 299, 399)" in details
     assert "capacity: 8 tasks were executed more often than their retries explain (sequences 25, 75, 125," in details
     assert dishonest.row("contrived-lossy")["valid"] == "False"
-    assert dishonest.code == 3
     assert "INVALID" in dishonest.output
     assert "task-lost: capacity: 4 of" in dishonest.output
     stats = json.loads((dishonest.results.path / f"{SCENARIO}_stats.json").read_text())
-    for variant in stats["variants"].values():
-        assert {measure["n"] for measure in variant["measures"].values()} == {0}
+    used = {name: {measure["n"] for measure in variant["measures"].values()} for name, variant in stats["variants"].items()}
+    assert used["contrived-lossy"] == {0}
+    assert used["contrived-reporting"] == {0}
+    some_phase_was_sound = any(numbers != {0} for numbers in used.values())
+    assert dishonest.code == (0 if some_phase_was_sound else 3)
 
 
 def test_where_nothing_was_executed_there_is_no_latency_and_no_rate(dishonest: Ended) -> None:
