@@ -200,10 +200,15 @@ redis-info *OPTIONS: _environments
 redis-monitor *OPTIONS: _environments
     @{{ lab }} redis monitor "$@"
 
-# Test everything that needs no Docker, the quickest first
+# Test everything that needs no Docker, on all cores, or what the arguments of pytest name
 [group('development')]
 test *ARGS: _environments _dev _flower _redis
-    @exec {{ dev }} python -m pytest -o testpaths='tests/unit tests/setup tests/e2e' -m 'not compose' "$@"
+    @run() { {{ dev }} python -m pytest -o testpaths='tests/unit tests/setup tests/e2e' "$@"; }; \
+    if [ $# -gt 0 ]; then run -m 'not compose' "$@"; exit; fi; \
+    status=0; \
+    run -m 'not compose and not alone' --numprocesses logical --maxprocesses 4 --dist loadfile || status=$?; \
+    run -m alone || status=$?; \
+    exit "$status"
 
 # Test the lab in containers (needs Docker)
 [group('development')]

@@ -18,7 +18,7 @@ from tests.e2e.cli_support import REFUSED, REFUSED_FOR_S, SMALL, Ended, LabCli, 
 from tests.e2e.scenario_support import run_scenario
 from tests.e2e.test_truth import control
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 BURNER = "a-cpu-burner"
 TASKS = 400
