@@ -32,12 +32,13 @@ class Sizes:
     queue_s: float
     reading_events: tuple[int, ...]
     sampling_s: float
+    soak_hours: int
 
 
-FULL = Sizes(200_000, 3_000, 9, 4.0, 10.0, 120.0, (1_000_000, 10_000_000), 60.0)
+FULL = Sizes(200_000, 3_000, 9, 4.0, 10.0, 120.0, (1_000_000, 10_000_000), 60.0, 24)
 
 
-QUICK = Sizes(20_000, 300, 2, 0.5, 2.0, 4.0, (100_000,), 6.0)
+QUICK = Sizes(20_000, 300, 2, 0.5, 2.0, 4.0, (100_000,), 6.0, 1)
 
 
 def at_most(name: str, value: float, unit: str, target: float, detail: str = "") -> Figure:

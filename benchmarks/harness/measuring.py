@@ -15,6 +15,7 @@ from benchmarks.harness.cost import enqueue_cost, recorder_cost, sampling_cost, 
 from benchmarks.harness.figures import FULL, QUICK, Figure, Sizes
 from benchmarks.harness.observation import observation_cost
 from benchmarks.harness.reading import reading
+from benchmarks.harness.soaking import soak_folding
 from benchmarks.harness.truth import known_queue, pacing
 from benchmarks.record.flags import Flag
 from benchmarks.run.labs.lab import LabError, control_of
@@ -31,6 +32,7 @@ def measure(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes) -> Iterat
     processes = len(os.sched_getaffinity(0))
     yield from recorder_cost(lab, sizes)
     yield from reading(lab, sizes)
+    yield from soak_folding(sizes)
     yield from enqueue_cost(lab, list(targets), sizes)
     yield from pacing(lab, list(targets), sizes)
     yield from worker_cost(lab, targets, sizes, processes)

@@ -20,6 +20,7 @@ ROOMS = (
     ("scenarios",),
     ("run",),
     ("results",),
+    ("soak",),
     ("record",),
     ("plan",),
     ("arithmetic", "chart", "checkout", "conclusion", "shares", "statistics", "words"),
