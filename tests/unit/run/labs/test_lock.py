@@ -1,7 +1,6 @@
 """One lab on a machine: whoever comes second is told who is first, and nothing that has ended stands in anybody's way."""
 
 import json
-import multiprocessing
 import os
 import re
 import signal
@@ -110,19 +109,21 @@ def test_the_file_is_for_all_users_whatever_the_umask(file: Path) -> None:
         os.umask(before)
 
 
-def _try(path: str, told: "multiprocessing.SimpleQueue[str]") -> None:
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
-    os.environ[LOCK_FILE_VARIABLE] = path
-    try:
-        with machine_lock():
-            told.put("held")
-    except LabError as error:
-        told.put(str(error))
+AS_ANOTHER = """
+import os, sys
+from benchmarks.run.labs.lab import LabError
+from benchmarks.run.labs.lock import machine_lock
+os.setgroups([])
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[1]))
+try:
+    with machine_lock():
+        print("held", end="")
+except LabError as error:
+    print(error, end="")
+"""
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 def test_users_exclude_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a sticky folder of all users, as the machine's own, where the kernel refuses O_CREAT for another user's file."""
@@ -130,14 +131,9 @@ def test_users_exclude_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
         Path(folder).chmod(0o1777)
         path = Path(folder) / "lab.lock"
         monkeypatch.setenv(LOCK_FILE_VARIABLE, str(path))
-        context = multiprocessing.get_context("fork")
-        told: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
 
         def as_another() -> str:
-            other = context.Process(target=_try, args=(str(path), told))
-            other.start()
-            other.join()
-            return told.get()
+            return run_script(AS_ANOTHER, str(NOBODY), **{LOCK_FILE_VARIABLE: str(path)})
 
         with machine_lock():
             assert re.search(rf"process {os.getpid()} of root", as_another())
