@@ -150,6 +150,12 @@ study-queue *OPTIONS: _environments
     @{{ setup }}/for_lab.sh study queue "$@"
     @{{ lab }} study queue "$@"
 
+# When a web application needs a queue: background tasks, a queue, and what a kill costs (--jobs, --duration, --concurrency)
+[group('benchmarks')]
+study-fastapi *OPTIONS: _environments
+    @{{ setup }}/for_lab.sh study fastapi "$@"
+    @{{ lab }} study fastapi "$@"
+
 # Complete an interrupted result set, the latest or the one named
 [group('benchmarks')]
 benchmark-resume RESULT=(justfile_directory() / "results/latest") *OPTIONS: _environments

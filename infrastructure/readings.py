@@ -47,3 +47,15 @@ class StartTimes:
     """What these had had fetched from storage by then, rather than from the page cache."""
     log_bytes: tuple[int, ...]
     """How long the log of each command was when that was connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAnswer:
+    """What came of one question to a web application whether it is well, monotonic times: when it was due, when it was asked, and
+    when it was answered or given up. ``outcome`` is ``answered``, ``refused`` (no connection, or another answer than 200) or
+    ``late`` (no answer within the limit)."""
+
+    due_ns: int
+    asked_ns: int
+    ended_ns: int
+    outcome: str

@@ -118,7 +118,8 @@ class WorkerRequest:
 
     ``queues`` are in order of urgency, which counts only with ``lanes_by_priority``. ``serializer`` is one of the variant's, or
     empty for its default. ``events`` has the worker emit the framework's own task events; ``results`` has it store the results
-    of tasks that were sent to be waited for."""
+    of tasks that were sent to be waited for; ``long_jobs`` has it run an application's long jobs as applications have it: results
+    kept and starts tracked where there are any, and no job held back behind one that runs."""
 
     variant: str
     processes: int
@@ -129,6 +130,7 @@ class WorkerRequest:
     serializer: str = ""
     events: bool = False
     results: bool = False
+    long_jobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,12 +276,14 @@ class WebPart:
 
     ``dispatch(queue, call)`` enqueues one task: a coroutine function is awaited by an ``async def`` endpoint, a plain one is
     called by a ``def`` endpoint, which FastAPI runs in its thread pool. ``wait`` enqueues one likewise, and returns when it
-    has ended, by the framework's own results; None where the variant lacks ``results``. ``lifespan`` is entered before the
-    application serves and left when it ends; None where the documentation has nothing there.
+    has ended, by the framework's own results; None where the variant lacks ``results``. ``submit`` enqueues one likewise as a
+    long job, which the application will ask after; None where that is no other thing than ``dispatch``. ``lifespan`` is entered
+    before the application serves and left when it ends; None where the documentation has nothing there.
     """
 
     dispatch: Callable[[str, TaskCall], Any]
     wait: Callable[[str, TaskCall], Any] | None = None
+    submit: Callable[[str, TaskCall], Any] | None = None
     lifespan: Callable[[Any], AbstractAsyncContextManager[None]] | None = None
 
 

@@ -76,7 +76,7 @@ class Ramp:
             raise ValueError("from_per_s and to_per_s must not both be 0")
 
 
-DISPATCH_ENDPOINT, WAIT_ENDPOINT = "/dispatch", "/wait"
+DISPATCH_ENDPOINT, WAIT_ENDPOINT, JOB_ENDPOINT = "/dispatch", "/wait", "/job"
 """Those of the web application that put a task into a queue; the others run it themselves."""
 
 
@@ -179,7 +179,7 @@ def goes_through_web(tasks: Tasks) -> bool:
 
 def goes_through_broker(task_class: TaskClass) -> bool:
     """Whether a task of this class is put into a queue, rather than being run by the web application that it is posted to."""
-    return task_class.endpoint in ("", DISPATCH_ENDPOINT, WAIT_ENDPOINT)
+    return task_class.endpoint in ("", DISPATCH_ENDPOINT, WAIT_ENDPOINT, JOB_ENDPOINT)
 
 
 def tasks_in_a_unit(tasks: Tasks) -> int:

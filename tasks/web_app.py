@@ -11,7 +11,9 @@ POST /nothing           runs it on the event loop: with an empty task, an ``asyn
 POST /nothing-threaded  runs it in FastAPI's thread pool: with an empty task, a ``def`` endpoint that does nothing
 POST /dispatch          dispatches it by the framework (:class:`tasks.contract.WebPart`)
 POST /wait              dispatches it and waits for its end by the framework's own results, where it has any
-POST /background        hands it to FastAPI's BackgroundTasks, which run it in this process after the answer
+POST /job               dispatches it as a long job whose result the framework keeps, where it keeps any
+POST /background        hands it to FastAPI's BackgroundTasks, which run it in this process after the answer: in the thread pool
+POST /background-...    the same, and it runs on the event loop: ``awaiting`` what it waits for, or ``blocking`` the loop
 GET /health             what the start took: ``import_s`` of the framework's module, ``lifespan_s`` of its lifespan
 ======================= ==========================================================================================
 
@@ -32,7 +34,7 @@ from fastapi import BackgroundTasks, Body, FastAPI
 
 from tasks.bodies import with_small_bodies
 from tasks.contract import WebPart, load_framework
-from tasks.loads import DISPATCH_ENDPOINT, WAIT_ENDPOINT
+from tasks.loads import DISPATCH_ENDPOINT, JOB_ENDPOINT, WAIT_ENDPOINT
 from tasks.workloads import TaskCall, execute, execute_async
 
 KEEP_ALIVE_S = 600
@@ -86,10 +88,26 @@ def create_app(part: WebPart | None, queue: str, import_s: float | None) -> Fast
         tasks.add_task(execute, *call)
         return _answer(call)
 
+    @app.post("/background-awaiting")
+    async def background_awaiting(call: Call, tasks: BackgroundTasks) -> Answer:
+        tasks.add_task(execute_async, *call)
+        return _answer(call)
+
+    @app.post("/background-blocking")
+    async def background_blocking(call: Call, tasks: BackgroundTasks) -> Answer:
+        tasks.add_task(_blocking, *call)
+        return _answer(call)
+
     app.post(DISPATCH_ENDPOINT)(_endpoint(part.dispatch, queue))
+    app.post(JOB_ENDPOINT)(_endpoint(part.submit or part.dispatch, queue))
     if part.wait is not None:
         app.post(WAIT_ENDPOINT)(_endpoint(part.wait, queue))
     return app
+
+
+async def _blocking(*call: Any) -> None:
+    """A coroutine that does not await what it waits for."""
+    execute(*call)
 
 
 def _endpoint(send: Callable[[str, TaskCall], Any], queue: str) -> Callable[[Any], Any]:

@@ -19,6 +19,7 @@ class WorkerWish:
     serializer: str = ""
     events: bool = False
     results: bool = False
+    long_jobs: bool = False
     optional_packages: bool = False
     """Whether packages that frameworks import wherever they are installed are to be on its path."""
     warm: Mix = field(default_factory=lambda: only("noop"))
@@ -42,3 +43,12 @@ class StartWish:
     page_cache_cold: bool = False
     profile_imports: bool = False
     stop_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KillWish:
+    """Something that is killed (SIGKILL) ``after_s`` of a load, and started again at once: the ``worker``, or the ``web``
+    application that tasks are posted to."""
+
+    what: Literal["worker", "web"]
+    after_s: float

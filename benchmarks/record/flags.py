@@ -143,6 +143,14 @@ SEND_FAILED = FlagKind(
     "Look at the broker's log and limits (maxmemory, maxclients); lower the rate or the sends in flight.",
 )
 
+LOSSES_COUNTED = FlagKind(
+    "losses-counted",
+    Severity.NOTE,
+    "{phase}: {lost} of {acknowledged} acknowledged tasks never ended, and {refused} of {attempted} sends were not answered in "
+    "time{error}",
+    "Nothing is to be done: how many there are is what the phase asks.",
+)
+
 NOTHING_EXECUTED = FlagKind(
     "nothing-executed",
     Severity.INVALID,
@@ -344,6 +352,7 @@ GENERAL_FLAGS = (
     UNEXPECTED_TASK,
     NEVER_SENT,
     SEND_FAILED,
+    LOSSES_COUNTED,
     NOTHING_EXECUTED,
     OFFERED_RATE_MISSED,
     PRODUCER_BOUND,

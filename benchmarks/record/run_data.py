@@ -122,6 +122,10 @@ class PhaseRecord:
     """Whether tasks were meant to fail."""
     rate_may_be_missed: bool = False
     """Whether the rate was tried without knowing that the producer can offer it."""
+    losses_counted: bool = False
+    """Whether tasks that are not accepted, or that never end, are what the phase has asked for."""
+    killed_ns: int | None = None
+    """When something was killed in it, on purpose."""
     start: "StartRecord | None" = None
     """How its worker started, where that belongs to the phase."""
     queued: int | None = None

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmarks.chart import Chart
 from benchmarks.plan.grid import Factor
-from benchmarks.plan.wishes import ANY_WORKER, StartWish, WorkerWish
+from benchmarks.plan.wishes import ANY_WORKER, KillWish, StartWish, WorkerWish
 from benchmarks.record.better import Direction
 from benchmarks.record.flags import Flag, FlagKind
 from benchmarks.record.run_data import Measures, PhaseData, RunContext, RunData
@@ -66,6 +66,10 @@ class PhasePlan:
     devices: tuple[Device, ...] = ()
     failures_expected: bool = False
     """Whether tasks are meant to fail, so that it needs no warning."""
+    kill: KillWish | None = None
+    """What is killed meanwhile: what that costs is then what the phase asks, and no fault of the run."""
+    losses_counted: bool = False
+    """Whether the phase asks how many sends are not accepted in time, so that they are no fault of the run."""
     start: StartWish | None = None
     """The start of its worker, where that belongs to the phase."""
     rate_may_be_missed: bool = False

@@ -59,6 +59,8 @@ class Study(ScenarioDefaults):
     """What each of its sizes means: a user sets them by options of these names."""
     runs: Mapping[str, int] = {"quick": 1, "standard": FEWEST_RUNS, "full": 10}
     """Valid runs of each point by preset, where the user does not say."""
+    run_timeout_s: Mapping[str, float] = {}
+    """The limit of a run by preset, where the user sets none; that of all others where a preset is not in it."""
     most: Mapping[str, float] = {}
     """The greatest value of each size that has one."""
 
@@ -69,6 +71,10 @@ class Study(ScenarioDefaults):
     def levels(self, place: Place) -> Levels:
         """The levels of every factor at a place, where the user sets none."""
         raise NotImplementedError(f"{self.name} varies nothing: it must say the levels of its factors")
+
+    def skips(self, place: Place, point: Point, asked: Levels) -> bool:
+        """Whether a point that makes sense is left out, as long as the user has not asked for it: a grid need not be whole."""
+        return False
 
     def objection(self, place: Place, point: Point) -> str | None:
         """Why a point makes no sense there, in a few words that follow its name; None if it does. Such a point is left out."""
@@ -117,6 +123,8 @@ class Study(ScenarioDefaults):
                 yield variant, None, Entry(variant, variant, study=self.name), Needs(0, 0)
                 continue
             for point in points_of(self.factors, {**self.levels(place), **asked}):
+                if self.skips(place, point, asked):
+                    continue
                 entry = Entry(name_of(variant, point), variant, study=self.name, point=point)
                 yield entry.name, self.objection(place, point), entry, self.needs(place, point)
 

@@ -13,6 +13,7 @@ from infrastructure.agent import metrics
 from infrastructure.agent.node import Node
 from infrastructure.agent.parsing import body_of, number_of, query_of
 from infrastructure.agent.requests import (
+    HealthBegin,
     LabState,
     MessagesRead,
     ProducerConnect,
@@ -190,6 +191,23 @@ class Endpoints:
         supervisor, report = self._node.worker, self._node.web.report
         status = {"state": supervisor.state, "died": supervisor.died, "log_tail": supervisor.log_tail()}
         return JSONResponse({**status, "report": None if report is None else asdict(report)})
+
+    async def health_begin(self, request: Request) -> Response:
+        """Begin to ask the web application whether it is well."""
+        self._node.require_role("producer")
+        body = await body_of(request, HealthBegin)
+        self._node.web_health.begin(self._node.web.port, body.interval_s, body.limit_s)
+        return JSONResponse({})
+
+    async def health_end(self, _: Request) -> Response:
+        """Ask it no more."""
+        self._node.require_role("producer")
+        await self._node.web_health.end()
+        return JSONResponse({})
+
+    async def health_answers(self, _: Request) -> Response:
+        """What came of every question."""
+        return JSONResponse([asdict(answer) for answer in self._node.web_health.answers])
 
     async def subscribers_start(self, request: Request) -> Response:
         """Start subscribers."""

@@ -30,6 +30,9 @@ POST /web/start              variant, queue, bare → a :class:`~infrastructure.
 POST /web/stop               grace_s → graceful, took_s
 POST /web/kill               ``{}``, once no process is left
 GET /web                     state, died, log_tail, and the WebReport of the last start
+POST /web/health/begin       interval_s, limit_s → ``{}``; from then on it is asked, on a schedule that does not wait for answers
+POST /web/health/end         ``{}``
+GET /web/health              a :class:`~infrastructure.readings.HealthAnswer` for every question of the series
 POST /subscribers/start      run, phase, count, delay_s → ``{}``, once they are started; see ``tasks.subscriber``
 POST /subscribers/stop       ``{}``, once none is left; so at the end of a session
 GET /subscribers             state, died, log_tail
@@ -94,6 +97,9 @@ def create_app(node: Node) -> Starlette:
         ("POST", "/web/stop"): endpoints.web_stop,
         ("POST", "/web/kill"): endpoints.web_kill,
         ("GET", "/web"): endpoints.web,
+        ("POST", "/web/health/begin"): endpoints.health_begin,
+        ("POST", "/web/health/end"): endpoints.health_end,
+        ("GET", "/web/health"): endpoints.health_answers,
         ("POST", "/subscribers/start"): endpoints.subscribers_start,
         ("POST", "/subscribers/stop"): endpoints.subscribers_stop,
         ("GET", "/subscribers"): endpoints.subscribers,

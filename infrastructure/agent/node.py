@@ -30,6 +30,7 @@ from infrastructure.agent.settings import AgentSettings
 from infrastructure.agent.starting import evict, watch_start
 from infrastructure.agent.supervisor import ALIVE, Supervisor, WorkerState
 from infrastructure.agent.web import WebApplication
+from infrastructure.agent.web_health import WebHealth
 from infrastructure.environment import made_for_framework, shown
 from infrastructure.readings import StartTimes, TreeSample
 from tasks.causes import cause
@@ -68,6 +69,7 @@ class Node:
         self.producer = ProducerDesk(self.bridge)
         self.sampler = Sampler(self.worker.tree, settings.own_cgroup)
         self.web = WebApplication(settings.framework_python, settings.framework, self.worker, self.sampler)
+        self.web_health = WebHealth()
         self.events = EventReader(settings.events_dir)
         self.lab_state: LabState | None = None
         self.closing = asyncio.Event()
@@ -231,6 +233,7 @@ class Node:
         if self._autostart is not None:
             self._autostart.cancel()
         self.sampler.end()
+        await self.web_health.end()
         await self.worker.close()
         await self.producer.cancel()
         await self.bridge.close()
@@ -320,6 +323,7 @@ class Node:
     async def _clean_up(self) -> None:
         self.lab_state = None
         self.sampler.end()
+        await self.web_health.end()
         await self.producer.cancel()
         try:
             await self.worker.kill()

@@ -35,6 +35,7 @@ class WorkerStart(Body):
     serializer: str = ""
     events: bool = False
     results: bool = False
+    long_jobs: bool = False
     optional_packages: bool = False
     watch: StartWatch | None = None
 
@@ -46,6 +47,13 @@ class WebStart(Body):
     variant: str = Field(min_length=1)
     queue: str = Field(min_length=1)
     bare: bool = False
+
+
+class HealthBegin(Body):
+    """How often the web application is asked whether it is well, and how long it may take to answer."""
+
+    interval_s: float = Field(ge=0.01, allow_inf_nan=False)
+    limit_s: float = Field(gt=0, le=60, allow_inf_nan=False)
 
 
 class WorkerStop(Body):

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from infrastructure.agent.errors import SupervisionError
+from infrastructure.agent.errors import NodeConflictError, SupervisionError
 from infrastructure.agent.requests import WebStart
 from infrastructure.agent.sampling import Sampler
 from infrastructure.agent.supervisor import Supervisor
@@ -43,6 +43,7 @@ class WebApplication:
         self._supervisor = supervisor
         self._sampler = sampler
         self._report: WebReport | None = None
+        self._port: int | None = None
         self.addresses: set[tuple[str, int]] = set()
         """Where applications of this node have listened so far: a client may hold its connection to one that has ended."""
 
@@ -51,12 +52,20 @@ class WebApplication:
         """Of the last start; None before the first."""
         return self._report
 
+    @property
+    def port(self) -> int:
+        """Where the last one that was started listens. Raises NodeConflictError before the first."""
+        if self._port is None:
+            raise NodeConflictError("no web application has been started")
+        return self._port
+
     async def start(self, request: WebStart) -> WebReport:
         """Start the application and wait for its first answer. Its socket listens before there is a process, so that the first
         request waits in the kernel and is answered as soon as the application is ready. Raises SupervisionError, with the end
         of its log, where it does not become so, and NodeConflictError where there is one already."""
         with socket.create_server((HOST, 0)) as listener:
             port: int = listener.getsockname()[1]
+            self._port = port
             self.addresses.add((HOST, port))
             arguments = ["-m", "tasks.web_app", self._framework, request.variant, "--queue", request.queue]
             arguments += ["--socket", str(listener.fileno()), *(["--bare"] if request.bare else [])]

@@ -22,6 +22,7 @@ TRACK_VARIABLE = "LAB_CELERY_TRACK"
 LANES_VARIABLE = "LAB_CELERY_LANES"
 CONNECTIONS_VARIABLE = "LAB_CELERY_CONNECTIONS"
 RESULTS_VARIABLE = "LAB_CELERY_RESULTS"
+LONG_JOBS_VARIABLE = "LAB_CELERY_LONG_JOBS"
 SERIALIZER_VARIABLE = "LAB_CELERY_SERIALIZER"
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -30,6 +31,13 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }
 RESULT_SETTINGS: Mapping[str, Any] = {"result_expires": 60}
 """What is set besides the result backend where it is on: results that nobody fetches are gone soon."""
+LONG_JOB_SETTINGS: Mapping[str, Any] = {
+    "task_track_started": True,
+    "worker_prefetch_multiplier": 1,
+    "task_acks_late": False,
+    "result_expires": 3600,
+}
+"""As :mod:`tasks.celery_tasks.jobs` has them, early acknowledgement, which is Celery's default, included."""
 PRIORITY_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "normalised": {"broker_transport_options": {"queue_order_strategy": "priority"}},
     "tuned": {
@@ -86,5 +94,8 @@ app.conf.update(
 )
 if RESULTS_VARIABLE in os.environ:
     store_results()
+if LONG_JOBS_VARIABLE in os.environ:
+    store_results()
+    app.conf.update(**LONG_JOB_SETTINGS)
 if SERIALIZER_VARIABLE in os.environ:
     app.conf.update(**serializer_settings(os.environ[SERIALIZER_VARIABLE]))

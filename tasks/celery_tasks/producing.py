@@ -52,11 +52,15 @@ def web_part() -> WebPart:
     """Blocking calls, for FastAPI's thread pool: Celery has no asynchronous ones, and nothing for an application's lifespan.
     The result backend has no part in what ``dispatch`` does."""
     store_results()
-    return WebPart(dispatch=_dispatch, wait=_dispatch_and_wait)
+    return WebPart(dispatch=_dispatch, wait=_dispatch_and_wait, submit=_submit)
 
 
 def _dispatch(queue: str, call: TaskCall) -> None:
     execute.apply_async(args=call, queue=queue)
+
+
+def _submit(queue: str, call: TaskCall) -> None:
+    execute.apply_async(args=call, queue=queue, ignore_result=False)
 
 
 def _dispatch_and_wait(queue: str, call: TaskCall) -> None:

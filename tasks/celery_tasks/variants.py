@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from tasks.celery_tasks.application import (
     CONNECTIONS_VARIABLE,
     LANES_VARIABLE,
+    LONG_JOB_SETTINGS,
+    LONG_JOBS_VARIABLE,
     PICKLE,
     RESULT_SETTINGS,
     RESULTS_VARIABLE,
@@ -93,6 +95,9 @@ def worker_plan(request: WorkerRequest) -> WorkerPlan:
     if request.results:
         environment[RESULTS_VARIABLE] = "on"
         settings |= {"result_backend": "redis", **RESULT_SETTINGS}
+    if request.long_jobs:
+        environment[LONG_JOBS_VARIABLE] = "on"
+        settings |= {"result_backend": "redis", **LONG_JOB_SETTINGS}
     if request.events:
         environment[EVENTS_VARIABLE], options = "on", (*QUIET, "--task-events")
         settings["worker_send_task_events"] = True

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from benchmarks.record.flags import (
+    LOSSES_COUNTED,
     NEVER_SENT,
     NOTHING_EXECUTED,
     SEND_FAILED,
@@ -24,12 +25,24 @@ def book_flags(phase: PhaseData) -> Iterator[Flag]:
     """Tasks that were lost, doubled, unexpected, never sent or failed, and a phase that executed nothing or ran out of time."""
     name, account = phase.record.name, phase.account
     stopped, guarantee = phase.record.stopped_midway, phase.record.worker.guarantee
-    if account.lost:
+    errors = phase.record.produced.errors
+    error = f", mostly with {max(errors, key=lambda e: errors[e])}" if errors else ""
+    counted = phase.record.losses_counted
+    if counted and (account.lost or account.sends_raised):
+        yield LOSSES_COUNTED.flag(
+            phase=name,
+            lost=account.lost,
+            acknowledged=account.acknowledged,
+            refused=account.sends_raised,
+            attempted=account.attempted,
+            error=error,
+        )
+    if account.lost and not counted:
         kind = TASK_LOST_AT_STOP if stopped else TASK_LOST
         ids = _few(account.lost_ids, account.lost)
         yield kind.flag(phase=name, count=account.lost, acknowledged=account.acknowledged, ids=ids, guarantee=guarantee)
     if account.duplicated:
-        kind = TASK_DOUBLED_AT_STOP if stopped else TASK_DOUBLED
+        kind = TASK_DOUBLED_AT_STOP if stopped or counted else TASK_DOUBLED
         ids = _few(account.duplicated_ids, account.duplicated)
         yield kind.flag(phase=name, count=account.duplicated, ids=ids, guarantee=guarantee)
     if account.unexpected:
@@ -37,9 +50,7 @@ def book_flags(phase: PhaseData) -> Iterator[Flag]:
         yield UNEXPECTED_TASK.flag(phase=name, count=account.unexpected, ids=ids)
     if account.never_sent:
         yield NEVER_SENT.flag(phase=name, count=account.never_sent, planned=account.planned)
-    if account.sends_raised:
-        errors = phase.record.produced.errors
-        error = f", mostly with {max(errors, key=lambda e: errors[e])}" if errors else ""
+    if account.sends_raised and not counted:
         yield SEND_FAILED.flag(phase=name, count=account.sends_raised, attempted=account.attempted, error=error)
     if not (phase.tasks.starts.any() or account.ended):
         yield NOTHING_EXECUTED.flag(phase=name, attempted=account.attempted)

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
 import pandas as pd
 
 from benchmarks.record.resources import BYTES_PER_MB
 from benchmarks.record.web.application import BARE, WEB_SAMPLES, WEB_STARTS, WHOLE
+from benchmarks.record.web.jobs import WEB_HEALTH
 from benchmarks.run.contract import Places
 from benchmarks.run.nodes.client import NodeClient
 from benchmarks.run.nodes.web import WebReport
+from infrastructure.readings import HealthAnswer
 
 SAMPLE_INTERVAL_S = 0.25
 _SAMPLED = ("at_ns", "rss_bytes", "pss_bytes", "uss_bytes", "cpu_s", "processes", "threads")
@@ -92,3 +94,36 @@ class WebSamples:
             yield read
         finally:
             producer.end_samples()
+
+
+@dataclass(frozen=True, slots=True)
+class WebHealth:
+    """Has the application asked every ``interval_s`` whether it is well, on a schedule that does not wait for answers, each of
+    which may take ``limit_s``. Its reading has one row a question: the fields of
+    :class:`infrastructure.readings.HealthAnswer`."""
+
+    NAME: ClassVar = WEB_HEALTH
+
+    interval_s: float
+    limit_s: float
+
+    @property
+    def name(self) -> str:
+        """What its reading is called."""
+        return self.NAME
+
+    @contextmanager
+    def attach(self, places: Places, run: int, phase: int) -> Iterator[Callable[[], pd.DataFrame]]:
+        """Ask. Raises NodeError where there is no application."""
+        producer = places.producer
+        producer.begin_health(self.interval_s, self.limit_s)
+        try:
+
+            def read() -> pd.DataFrame:
+                producer.end_health()
+                names = [field.name for field in fields(HealthAnswer)]
+                return pd.DataFrame([asdict(answer) for answer in producer.health_answers()], columns=names)
+
+            yield read
+        finally:
+            producer.end_health()

@@ -5,6 +5,7 @@ from typing import Literal
 
 from benchmarks.run.nodes.transport import ANSWER_LIMIT_S, FRAMEWORK_LIMIT_S, Transport
 from benchmarks.run.nodes.worker import StopReport
+from infrastructure.readings import HealthAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,15 @@ class WebCalls(Transport):
         answer = self._get("/web")
         report = answer["report"]
         return WebStatus(**{**answer, "report": None if report is None else WebReport(**report)})
+
+    def begin_health(self, interval_s: float, limit_s: float) -> None:
+        """Begin to ask the web application, so often, whether it is well; each time it may take ``limit_s``."""
+        self._post("/web/health/begin", {"interval_s": interval_s, "limit_s": limit_s})
+
+    def end_health(self) -> None:
+        """Ask it no more."""
+        self._post("/web/health/end")
+
+    def health_answers(self) -> list[HealthAnswer]:
+        """What came of every question of the series."""
+        return [HealthAnswer(**row) for row in self._json("GET", "/web/health")]

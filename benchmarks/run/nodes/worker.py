@@ -65,6 +65,7 @@ class WorkerCalls(Transport):
         serializer: str = "",
         events: bool = False,
         results: bool = False,
+        long_jobs: bool = False,
         optional_packages: bool = False,
         watch: StartWish | None = None,
     ) -> StartedWorker:
@@ -79,6 +80,7 @@ class WorkerCalls(Transport):
             "serializer": serializer,
             "events": events,
             "results": results,
+            "long_jobs": long_jobs,
             "optional_packages": optional_packages,
             "watch": None if watch is None else {name: getattr(watch, name) for name in _WATCHED},
         }

@@ -3,16 +3,17 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from benchmarks.plan.wishes import StartWish, WorkerWish
 from benchmarks.record.run_data import PhaseRecord, Produced, Reading, StartRecord, StopRecord
 from benchmarks.run.contract import PhasePlan
-from benchmarks.run.nodes import clock
+from benchmarks.run.nodes import clock, steps
 from benchmarks.run.one_run import marks
 from benchmarks.run.one_run.in_progress import RunInProgress
+from benchmarks.run.one_run.killing import Kill
 from benchmarks.run.one_run.producing import STOP_GRACE_S, produce
 from benchmarks.run.one_run.waiting import Expected, drain, ended, require_time_and_worker
 from benchmarks.run.one_run.warming import warm_producer
@@ -43,6 +44,7 @@ class _Course:
     drained: bool
     marks: _Marks
     queued: int | None = None
+    killed_ns: int | None = None
 
 
 def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
@@ -52,7 +54,10 @@ def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
         if prefilled:
             run.worker.pause_worker()
         before = marks.before(run, is_still=prefilled)
-        produced = produce(run, number, plan.tasks, plan.load)
+        kill = None if plan.kill is None else Kill(run, plan.kill)
+        produced = produce(run, number, plan.tasks, plan.load, besides=steps.nothing if kill is None else kill.if_due)
+        if kill is not None:
+            kill.wait()
         filled = marks.midway(run, is_still=prefilled)
         queued = None
         if isinstance(plan.load, Prefilled):
@@ -63,10 +68,15 @@ def offer(run: RunInProgress, number: int, plan: PhasePlan) -> None:
         if prefilled:
             resumed_ns = clock.now_ns()
             run.worker.resume_worker()
-        drained = drain(run, number, Expected.of(plan.tasks, produced), _time_left_s(run))
+        expected = Expected.of(plan.tasks, produced)
+        if _losses_counted(plan):
+            # A send that was given up may have been accepted after all.
+            expected = replace(expected, acknowledged=produced.attempted)
+        drained = drain(run, number, expected, _time_left_s(run), claims_may_stay=kill is not None)
         drained_ns = clock.now_ns()
         seen = _Marks(before, filled, marks.after(run, drained=drained))
-    _note(run, number, plan, _Course(produced, resumed_ns, drained_ns, drained, seen, queued))
+    killed_ns = None if kill is None else kill.killed_ns
+    _note(run, number, plan, _Course(produced, resumed_ns, drained_ns, drained, seen, queued, killed_ns))
 
 
 def start_and_offer(run: RunInProgress, number: int, plan: PhasePlan, start: StartWish) -> None:
@@ -136,6 +146,10 @@ def _time_left_s(run: RunInProgress) -> float:
     return run.deadline_s - time.monotonic()
 
 
+def _losses_counted(plan: PhasePlan) -> bool:
+    return plan.losses_counted or plan.kill is not None
+
+
 def _planned(plan: PhasePlan) -> int:
     return count_of(plan.load) * tasks_in_a_unit(plan.tasks)
 
@@ -161,6 +175,8 @@ def _note(run: RunInProgress, number: int, plan: PhasePlan, course: _Course, sta
             after=course.marks.after,
             failures_expected=plan.failures_expected,
             rate_may_be_missed=plan.rate_may_be_missed,
+            losses_counted=_losses_counted(plan),
+            killed_ns=course.killed_ns,
             start=start,
             queued=course.queued,
         )

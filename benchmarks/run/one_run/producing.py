@@ -1,5 +1,7 @@
 """Offering a load of a run, and the web application that some loads go through."""
 
+from collections.abc import Callable
+
 from benchmarks.record.run_data import Produced
 from benchmarks.run.nodes import steps
 from benchmarks.run.one_run.in_progress import RunInProgress
@@ -11,9 +13,16 @@ from tasks.producing import ProduceOrder
 STOP_GRACE_S = 20.0
 
 
-def produce(run: RunInProgress, phase: int, tasks: Tasks, load: Load, first_sequence: int = 0) -> Produced:
-    """Offer a load to its end. Raises RunFailedError when meanwhile the worker died or the run's time was over, and NodeError
-    when the producer failed."""
+def produce(
+    run: RunInProgress,
+    phase: int,
+    tasks: Tasks,
+    load: Load,
+    first_sequence: int = 0,
+    besides: Callable[[], None] = steps.nothing,
+) -> Produced:
+    """Offer a load to its end, calling ``besides`` at every look. Raises RunFailedError when meanwhile the worker died or the
+    run's time was over, and NodeError when the producer failed."""
     spec = run.spec
     order = ProduceOrder(
         spec.run,
@@ -28,6 +37,7 @@ def produce(run: RunInProgress, phase: int, tasks: Tasks, load: Load, first_sequ
     )
 
     def meanwhile() -> None:
+        besides()
         doing = f"offering {run.known.names[phase]} ({load})"
         if run.worker_is_up:
             require_time_and_worker(run, doing)

@@ -33,6 +33,7 @@ def start_worker(run: RunInProgress, wish: WorkerWish, watch: StartWish | None =
         serializer=wish.serializer,
         events=wish.events,
         results=wish.results,
+        long_jobs=wish.long_jobs,
         optional_packages=wish.optional_packages,
         watch=watch,
     )
