@@ -27,11 +27,16 @@ def foreign_connections(processes: Iterable[int], servers: Collection[Address]) 
     inodes = {inode for process in processes for inode in _sockets_of(process)}
     rows = [row for row in _table() if row[3] in inodes]
     own_ports = {local[1] for state, local, _, _ in rows if state == _LISTENING}
+    # Both ends are theirs, though nobody listens any more: so libraries make pairs of sockets where they find no better way.
+    ends = {(local, remote) for _, local, remote, _ in rows}
     return sorted(
         {
             f"{remote[0]}:{remote[1]}"
             for state, local, remote, _ in rows
-            if state != _LISTENING and remote not in servers and not own_ports & {local[1], remote[1]}
+            if state != _LISTENING
+            and remote not in servers
+            and not own_ports & {local[1], remote[1]}
+            and (remote, local) not in ends
         }
     )
 

@@ -41,13 +41,17 @@ def test_a_connection_is_named_by_its_remote_end_unless_it_leads_to_a_server_of_
     assert run_script(LOOK, host, str(port), f"redis://{url_host}:{port + 1 if port < 65_535 else 1}") == f"['{host}:{port}']\n"
 
 
-def test_what_processes_have_with_each_other_is_their_own_affair() -> None:
+@pytest.mark.parametrize("still_listens", [True, False])
+def test_what_processes_have_with_each_other_is_their_own_affair(still_listens: bool) -> None:
     with ExitStack() as opened:
         server = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
-        opened.enter_context(socket.create_connection(server.getsockname()))
+        client = opened.enter_context(socket.create_connection(server.getsockname()))
         opened.enter_context(server.accept()[0])
-        port = server.getsockname()[1]
-        assert not [found for found in foreign_connections([os.getpid()], set()) if found.endswith(f":{port}")]
+        ports = {server.getsockname()[1], client.getsockname()[1]}
+        if not still_listens:
+            server.close()
+        found = foreign_connections([os.getpid()], set())
+        assert not [address for address in found if int(address.rpartition(":")[2]) in ports]
 
 
 def test_a_name_that_stands_for_nothing_is_no_address() -> None:
