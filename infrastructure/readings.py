@@ -59,3 +59,24 @@ class HealthAnswer:
     asked_ns: int
     ended_ns: int
     outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a worker's whole process tree occupies at one moment, by figures that cost so little that they can be taken many times
+    a second: none of them is to be held against those of a :class:`TreeSample`.
+
+    ``vm_rss_bytes`` is the kernel's own count of resident pages (VmRSS), summed over the processes, which counts a page that
+    several share once for each. ``vm_hwm_bytes`` is the sum of what this count had reached at most in each process since the
+    series began (``high_water_is_of_series``), or since the process did: of several processes, which need not have been at their
+    highest together, an upper bound of the tree's. ``cost_s`` is the CPU time that the series has taken up to and with this
+    one. The cgroup's figures are None where the node has no cgroup of its own; its peak counts since its begin."""
+
+    at_ns: int
+    vm_rss_bytes: int
+    vm_hwm_bytes: int
+    high_water_is_of_series: bool
+    processes: int
+    cost_s: float
+    cgroup_memory_bytes: int | None
+    cgroup_memory_peak_bytes: int | None

@@ -287,6 +287,21 @@ class Endpoints:
         """The series."""
         return JSONResponse([asdict(row) for row in self._node.sampler.rows])
 
+    async def footprints_begin(self, request: Request) -> Response:
+        """Begin a series of footprints."""
+        body = await body_of(request, SamplesBegin)
+        await asyncio.to_thread(self._node.footprints.begin, body.interval_s)
+        return JSONResponse({})
+
+    async def footprints_end(self, _: Request) -> Response:
+        """End the series."""
+        await asyncio.to_thread(self._node.footprints.end)
+        return JSONResponse({})
+
+    async def footprints(self, _: Request) -> Response:
+        """The series."""
+        return JSONResponse([asdict(row) for row in self._node.footprints.rows])
+
     async def lab_put(self, request: Request) -> Response:
         """What the runner is doing."""
         self._node.lab_state = await body_of(request, LabState)

@@ -48,6 +48,9 @@ POST /samples/begin          interval_s → ``{}``; of the worker's tree, or the
 POST /samples/take           required → a TreeSample, now
 POST /samples/end            ``{}``
 GET /samples                 the TreeSamples of the series
+POST /footprints/begin       interval_s → ``{}``; of the same tree, beside samples
+POST /footprints/end         ``{}``
+GET /footprints              the Footprints of the series
 PUT /lab                     what the runner is doing (``LabState``), for /metrics → ``{}``; forgotten with the session
 DELETE /lab                  ``{}``
 ============================ ======================================================================================
@@ -115,6 +118,9 @@ def create_app(node: Node) -> Starlette:
         ("POST", "/samples/take"): endpoints.samples_take,
         ("POST", "/samples/end"): endpoints.samples_end,
         ("GET", "/samples"): endpoints.samples,
+        ("POST", "/footprints/begin"): endpoints.footprints_begin,
+        ("POST", "/footprints/end"): endpoints.footprints_end,
+        ("GET", "/footprints"): endpoints.footprints,
         ("PUT", "/lab"): endpoints.lab_put,
         ("DELETE", "/lab"): endpoints.lab_delete,
     }

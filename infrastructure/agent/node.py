@@ -20,6 +20,7 @@ from infrastructure.agent.cgroup import read_network
 from infrastructure.agent.counting import EventReader
 from infrastructure.agent.elsewhere import addresses_of, foreign_connections
 from infrastructure.agent.errors import BridgeError, NodeConflictError, SupervisionError
+from infrastructure.agent.footprints import FootprintSeries
 from infrastructure.agent.memory_profile import under_memray
 from infrastructure.agent.metrics import AgentScrape, ProducerScrape, Scrape, WorkerScrape
 from infrastructure.agent.processes import below, connections, descendants
@@ -68,6 +69,7 @@ class Node:
         self.worker = Supervisor(children, working, self._logs, lambda: self.bridge.pid)
         self.producer = ProducerDesk(self.bridge)
         self.sampler = Sampler(self.worker.tree, settings.own_cgroup)
+        self.footprints = FootprintSeries(self.worker.tree, settings.own_cgroup)
         self.web = WebApplication(settings.framework_python, settings.framework, self.worker, self.sampler)
         self.web_health = WebHealth()
         self.events = EventReader(settings.events_dir)
@@ -218,7 +220,7 @@ class Node:
             events=await asyncio.to_thread(self.events.totals),
             agent=AgentScrape(
                 cpu_s=time.process_time(),
-                sampling_cpu_s=self.sampler.cpu_s,
+                sampling_cpu_s=self.sampler.cpu_s + self.footprints.cpu_s,
                 memory_bytes=psutil.Process().memory_info().rss,
                 log_available_bytes=shutil.disk_usage(self.settings.events_dir).free,
                 network=read_network() if self.settings.own_cgroup else None,
@@ -234,6 +236,7 @@ class Node:
             self._autostart.cancel()
         self.sampler.end()
         await self.web_health.end()
+        self.footprints.end()
         await self.worker.close()
         await self.producer.cancel()
         await self.bridge.close()
@@ -324,6 +327,7 @@ class Node:
         self.lab_state = None
         self.sampler.end()
         await self.web_health.end()
+        self.footprints.end()
         await self.producer.cancel()
         try:
             await self.worker.kill()

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from benchmarks.plan.wishes import StartWish
 from benchmarks.run.nodes.transport import ANSWER_LIMIT_S, FRAMEWORK_LIMIT_S, Transport
-from infrastructure.readings import StartTimes, TreeSample
+from infrastructure.readings import Footprint, StartTimes, TreeSample
 from tasks.contract import Shape, Track, WorkerCommand, WorkerPlan
 
 _WATCHED = ("bytecode_cold", "page_cache_cold", "profile_imports")
@@ -145,6 +145,18 @@ class WorkerCalls(Transport):
     def samples(self) -> list[TreeSample]:
         """The series, ascending in time."""
         return [TreeSample(**row) for row in self._json("GET", "/samples")]
+
+    def begin_footprints(self, interval_s: float) -> None:
+        """Begin a series of footprints of the same tree, beside samples."""
+        self._post("/footprints/begin", {"interval_s": interval_s})
+
+    def end_footprints(self) -> None:
+        """End the series."""
+        self._post("/footprints/end")
+
+    def footprints(self) -> list[Footprint]:
+        """The series, ascending in time."""
+        return [Footprint(**row) for row in self._json("GET", "/footprints")]
 
 
 def _plan(data: Mapping[str, Any]) -> WorkerPlan:
