@@ -100,6 +100,8 @@ class Variant:
     """Tasks at once within a process that its documentation advises or has as default; None where it is what it is asked for."""
     tuned_pages: tuple[str, ...] = ()
     """The pages on which its documentation says that, and the rest of what is set on the track ``tuned``."""
+    ways: Mapping[str, str] = field(default_factory=dict)
+    """Ways of its own in which a task can do several things at once, each as ``module:function`` (:mod:`tasks.ways`)."""
 
     def shape(self, processes: int, concurrency: int) -> Shape:
         """The shape nearest to a wish that its processes can have."""

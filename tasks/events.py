@@ -17,15 +17,16 @@ place    u8     :class:`Place` bits: where the body runs (STARTED records; 0 oth
 phase    u8     phase of the run, 0 being the warm-up
 attempt  u16    1 for the first execution
 label    u16    ENQUEUED: the number of the task's class or stage, 0 when it has none; EMITTED: how many of the framework's events
-                were handed over in one go; RECEIVED: the number of the subscriber, from 0; 0 otherwise
+                were handed over in one go; RECEIVED: the number of the subscriber, from 0; SUBTASK: the number of the
+                part, from 0; 0 otherwise
 run      u32    number of the run, unique within a result set (0 in an EMITTED record, as is the phase: who emits knows neither)
 sequence u32    number of the task within its phase, from 0 (0 in EMITTED and RECEIVED records)
 process  u32    process id, as its own PID namespace sees it
-thread   u32    native thread id (STARTED records; 0 otherwise, for asking costs a system call)
+thread   u32    native thread id (STARTED and SUBTASK records; 0 otherwise, for asking costs a system call)
 first_ns i64    ENQUEUED: when the task was due; STARTED: when the body began; FINISHED: when it ended; EMITTED: when the call
-                that hands events over began; RECEIVED: when the subscriber had the event
+                that hands events over began; RECEIVED: when the subscriber had the event; SUBTASK: when the part began
 second_ns i64   ENQUEUED: before the enqueue call; STARTED and FINISHED: when the task was due; EMITTED: when that call ended;
-                RECEIVED: when the event says that it happened
+                RECEIVED: when the event says that it happened; SUBTASK: when the part ended
 third_ns i64    ENQUEUED: after the enqueue call; STARTED and RECEIVED: the key of the framework's own name for the task
                 (``tasks.streaming.identity_key``), in a STARTED record only while it emits events; 0 otherwise
 ======== ====== =====================================================================================
@@ -65,6 +66,8 @@ class Kind(enum.IntEnum):
     """A worker has handed events of the framework's own to Redis; whether that went well is not told."""
     RECEIVED = 5
     """A subscriber has received such an event."""
+    SUBTASK = 6
+    """A part of a task has ended, which had done what it was to do."""
 
 
 class Outcome(enum.IntEnum):
@@ -216,6 +219,17 @@ class Recorder:
         if written != _RECORD_BYTES:
             self._give_up_file()
 
+    def subtask(self, run: int, phase: int, sequence: int, number: int, began_ns: int) -> None:
+        """Record that a part of a task, which began at ``began_ns``, ends now, here."""
+        now_ns = monotonic_ns()
+        descriptor = self._descriptor if self._descriptor >= 0 else self._open()
+        written = _write(
+            descriptor,
+            _pack(6, 1, 0, phase, 0, number, run, sequence, self._process, _native_id(), began_ns, now_ns, 0),
+        )
+        if written != _RECORD_BYTES:
+            self._give_up_file()
+
 
 class NullRecorder:
     """Records nothing: what the recorder's own cost is measured against, and tasks outside a lab."""
@@ -234,6 +248,9 @@ class NullRecorder:
 
     def received(self, *_: int, **__: int) -> None:
         """Ignore a receipt."""
+
+    def subtask(self, *_: int, **__: int) -> None:
+        """Ignore a part of a task."""
 
 
 def recorder_from_environment() -> Recorder | NullRecorder:

@@ -8,7 +8,7 @@ already.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.celery_tasks.application import (
     CONNECTIONS_VARIABLE,
@@ -26,6 +26,8 @@ from tasks.celery_tasks.application import (
 )
 from tasks.contract import Execution, Variant, WorkerCommand, WorkerPlan, WorkerRequest, times
 from tasks.streaming import EVENTS_VARIABLE
+from tasks.ways import GREENLETS as GREENLETS_WAY
+from tasks.ways import OS_THREADS
 
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING")
 DOCUMENTATION = "https://docs.celeryq.dev/en/stable"
@@ -43,7 +45,7 @@ claimed (celery issue 1350): so a process has one more for each task at once."""
 class Pool:
     """A pool of Celery's: where its tasks run, what the documentation says of the tasks at once within a process, and on which
     page besides the optimizing guide; whether one command starts all its processes, and how many tasks one of them can execute at
-    once."""
+    once; and ways of its own in which a task can do several things at once."""
 
     execution: Execution
     description: str
@@ -51,13 +53,22 @@ class Pool:
     page: str
     one_command: bool = False
     concurrency_limit: int | None = None
+    ways: Mapping[str, str] = field(default_factory=dict)
+
+
+def _ways(module: str) -> Mapping[str, str]:
+    return {GREENLETS_WAY: f"{__package__}.{module}:greenlets", OS_THREADS: f"{__package__}.{module}:os_threads"}
 
 
 POOLS: Mapping[str, Pool] = {
     "prefork": Pool("child-process", "one task at a time in every forked process", 1, "workers.html", True, concurrency_limit=1),
     "threads": Pool("thread", "a pool of threads in every process", os.cpu_count() or 1, "workers.html"),
-    "gevent": Pool("greenlet", "greenlets in every process, by gevent", GREENLETS, "concurrency/gevent.html"),
-    "eventlet": Pool("greenlet", "greenlets in every process, by eventlet", GREENLETS, "concurrency/eventlet.html"),
+    "gevent": Pool(
+        "greenlet", "greenlets in every process, by gevent", GREENLETS, "concurrency/gevent.html", ways=_ways("gevent_ways")
+    ),
+    "eventlet": Pool(
+        "greenlet", "greenlets in every process, by eventlet", GREENLETS, "concurrency/eventlet.html", ways=_ways("eventlet_ways")
+    ),
     "solo": Pool(
         "main-thread", "one task at a time in the main thread of every process", 1, "concurrency/index.html", concurrency_limit=1
     ),
@@ -72,6 +83,7 @@ VARIANTS = tuple(
         concurrency_limit=p.concurrency_limit,
         tuned_concurrency=p.tuned_concurrency,
         tuned_pages=(OPTIMIZING, f"{DOCUMENTATION}/userguide/{p.page}"),
+        ways=p.ways,
     )
     for pool, p in POOLS.items()
 )

@@ -1,0 +1,1 @@
+"""Tasks that have many parts: how these went, and what they occupied."""
