@@ -81,14 +81,24 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """A line that is no variant's, by its name: what would be ideal, or a limit."""
+
+    label: str
+    x: Floats
+    y: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Panel:
-    """One pair of axes. ``spans`` are shaded and named."""
+    """One pair of axes. ``spans`` are shaded and named; ``guides`` are dotted."""
 
     title: str
     x: Axis
     y: Axis
     series: tuple[Series, ...]
     spans: tuple[Span, ...] = ()
+    guides: tuple[Guide, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +115,8 @@ class HeatMap:
 @dataclass(frozen=True, slots=True, eq=False)
 class Chart:
     """A chart. ``name`` is part of a file's name; ``caption`` says in words what is to be seen and how it was reckoned; ``only``
-    is the variant that it is about, None where it compares. The panels of a ``stacked`` chart share their x axis."""
+    is the variant that it is about, None where it compares. The panels of a ``stacked`` chart share their x axis. ``file``
+    is a name, without ending, under which its pictures lie in the result set's own folder as well."""
 
     name: str
     title: str
@@ -114,6 +125,7 @@ class Chart:
     heat_map: HeatMap | None = None
     stacked: bool = False
     only: str | None = None
+    file: str = ""
 
     def variants(self) -> list[str]:
         """Those that are drawn, in order."""

@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from benchmarks.analysis.analyse import analyse_set
+from benchmarks.analysis.model import Analysis
 from benchmarks.analysis.storing import store_documents
 from benchmarks.checkout import lab_command
 from benchmarks.cli.alone import Share, alone, say_what_is_up
@@ -98,6 +99,14 @@ def run(
             execute(plan, scenarios, running, results, flags)
 
 
+def _pictures(results: ResultSet, analysis: Analysis) -> list[Path]:
+    """Those that studies have as files of their own."""
+    # Only here: matplotlib and plotly take longer to import than most commands run.
+    from benchmarks.report.write import write_own_pictures
+
+    return write_own_pictures(results, analysis)
+
+
 def lab_beside_others(name: LabName) -> Lab:
     """The lab, not yet up; what else is up on this machine is said."""
     if name is LabName.LOCAL:
@@ -160,7 +169,7 @@ def execute(plan: SuitePlan, scenarios: list[Scenario], lab: Lab, results: Resul
         analysis = analyse_set(results, ())
         for analysed in analysis.scenarios:
             print_conclusions(console, analysed.conclusions)
-        for document in store_documents(analysis):
+        for document in (*store_documents(analysis), *_pictures(results, analysis)):
             say(f"Written: {document}")
         say("")
     print_end(console, results)

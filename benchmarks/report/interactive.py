@@ -17,6 +17,8 @@ from benchmarks.words import number
 _ROW_HEIGHT, _PANEL_HEIGHT, _STACKED_HEIGHT = 34, 420, 140
 _ROOM_FOR_WORDS = 1.2
 _MARKS_A_LINE = 9
+_GUIDE = "#8a94a0"
+"""Seen on a dark page and on a light one."""
 _FEW_DECADES = 3
 _CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 _TOOL_BAR = 30
@@ -51,6 +53,11 @@ def _single(panel: Panel, styles: Mapping[str, Style], frameworks: Mapping[str, 
     for series in panel.series:
         for trace in _traces(series, styles[series.variant], frameworks[series.variant]):
             figure.add_trace(trace)
+    for guide in panel.guides:
+        line = {"color": _GUIDE, "dash": "dot", "width": 2}
+        figure.add_trace(
+            go.Scatter(x=_numbers(guide.x), y=_numbers(guide.y), mode="lines", line=line, name=_text(guide.label), meta={})
+        )
     figure.update_xaxes(**_axis(panel.x, _along([series.x for series in panel.series])))
     figure.update_yaxes(**_axis(panel.y, _along([series.y for series in panel.series])))
     rows = len(panel.y.categories)

@@ -26,6 +26,7 @@ _DPI = 160
 _PANEL_WIDTH, _PANEL_HEIGHT, _ROW_HEIGHT = 5.4, 3.9, 0.34
 _PANELS_A_ROW, _LYING_A_ROW = 2, 3
 _MARKS_A_LINE = 9
+_DOTTED: Any = (0, (1, 1.4))
 
 _SETTINGS: Any = {
     "axes.edgecolor": FAINT,
@@ -128,7 +129,9 @@ def _legend(chart: Chart, styles: Mapping[str, Style]) -> list[Line2D]:
         ]
     if any(panel.y.scale is Scale.CATEGORY for panel in chart.panels):
         return []
-    return [
+    guides = dict.fromkeys(guide.label for panel in chart.panels for guide in panel.guides)
+    dotted = [Line2D([], [], color=INK, linestyle=_DOTTED, label=label) for label in guides]
+    return dotted + [
         Line2D(
             [],
             [],
@@ -147,6 +150,8 @@ def _panel(axes: Axes, panel: Panel, styles: Mapping[str, Style], *, name_spans:
     places = {name: index for index, name in enumerate(panel.y.categories)}
     for series in panel.series:
         _series(axes, series, styles[series.variant], places)
+    for guide in panel.guides:
+        axes.plot(guide.x, guide.y, color=INK, linestyle=_DOTTED, linewidth=1.3)
     for number_, span in enumerate(panel.spans):
         axes.axvspan(span.begin, span.end, color=SHADE if number_ % 2 == 0 else PAPER, zorder=-2, linewidth=0)
         if name_spans:

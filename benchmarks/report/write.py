@@ -45,7 +45,7 @@ def write_pictures(path: Path, scenarios: Mapping[str, Scenario] | None = None) 
     can be written."""
     results, analysis = _read(path)
     look = _styles(analysis)
-    titles = {scenario.name: scenario.title for scenario in analysis.scenarios}
+    titles = _titles(analysis)
     written: list[Path] = []
     found = _charts(results, analysis, look, _known() if scenarios is None else scenarios)
     for scenario, charts in found.items():
@@ -57,7 +57,15 @@ def write_pictures(path: Path, scenarios: Mapping[str, Scenario] | None = None) 
     for left in (results.path / PICTURES).iterdir():
         if left not in written:
             left.unlink()
+    written += _write_files(results.path, found, titles, look)
     return Written(written, _left_out(found))
+
+
+def write_own_pictures(results: ResultSet, analysis: Analysis) -> list[Path]:
+    """Draw the charts that have a file of their own into the result set's folder, where any run is sound. Raises OSError where
+    nothing can be written."""
+    look = _styles(analysis)
+    return _write_files(results.path, _charts(results, analysis, look, _known()), _titles(analysis), look)
 
 
 def write_report(path: Path, scenarios: Mapping[str, Scenario] | None = None) -> Written:
@@ -74,8 +82,26 @@ def write_report(path: Path, scenarios: Mapping[str, Scenario] | None = None) ->
     files = [
         _write(results.path, PAGE, render_html(analysis, views, look, linked).encode()),
         _write(results.path, MARKDOWN, render_markdown(analysis, views, linked).encode()),
+        *_write_files(results.path, charts, _titles(analysis), look),
     ]
     return Written(files, _left_out(charts))
+
+
+def _titles(analysis: Analysis) -> dict[str, str]:
+    return {scenario.name: scenario.title for scenario in analysis.scenarios}
+
+
+def _write_files(
+    folder: Path, charts: Mapping[str, ScenarioCharts], titles: Mapping[str, str], look: Mapping[str, Style]
+) -> list[Path]:
+    """The charts that have a file of their own."""
+    return [
+        _write(folder, f"{chart.file}.{ending}", content)
+        for scenario, found in charts.items()
+        for chart in found.own
+        if chart.file
+        for ending, content in draw(chart, titles[scenario], look).items()
+    ]
 
 
 def _read(path: Path) -> tuple[ResultSet, Analysis]:

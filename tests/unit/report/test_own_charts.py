@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks.chart import Axis, Chart, HeatMap, Panel, Scale, Series, Shape
+from benchmarks.chart import Axis, Chart, Guide, HeatMap, Panel, Scale, Series, Shape
 from benchmarks.cli.main import main
-from benchmarks.report.write import MARKDOWN, write_pictures, write_report
+from benchmarks.report.write import MARKDOWN, PAGE, Written, write_pictures, write_report
 from benchmarks.results.chart_data import ChartData
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
@@ -86,6 +86,30 @@ def test_its_pictures_stand_after_the_others_on_paper_and_in_the_page(tmp_path: 
     assert "Service <times>" in page.text
     assert {f"pictures/{NAME}-service-times.svg", f"pictures/{NAME}-results.png"} <= {link.href for link in page.links}
     assert "could not be drawn" not in page.text
+
+
+def limited(data: ChartData) -> Chart:
+    """A line for each variant, and one that is none's."""
+    steps = np.arange(3.0)
+    lines = tuple(Series(variant, Shape.LINE, steps, steps) for variant in data.variants)
+    panel = Panel("", Axis("s", Scale.LINEAR), Axis("MB", Scale.LINEAR), lines, guides=(Guide("the best", steps, steps / 2),))
+    return Chart("growth", "Growth", "", (panel,), file="growth_over_time")
+
+
+@pytest.mark.parametrize("write", [write_pictures, write_report])
+def test_a_chart_with_a_file_lies_in_the_set_as_well_and_its_guide_is_named_in_page_and_picture(
+    tmp_path: Path, write: Callable[..., Written]
+) -> None:
+    folder = unpacked(tmp_path, "good")
+    written = write(folder, drawing(lambda data: [limited(data)]))
+    assert written.left_out == ()
+    both = {folder / "growth_over_time.svg", folder / "growth_over_time.png"}
+    assert both <= set(written.files)
+    assert "the best" in (folder / "growth_over_time.svg").read_text(encoding="utf-8")
+    if write is write_pictures:
+        assert (folder / "pictures" / f"{NAME}-growth.svg").read_bytes() == (folder / "growth_over_time.svg").read_bytes()
+    else:
+        assert '"name":"the best"' in (folder / PAGE).read_text(encoding="utf-8")
 
 
 def test_what_it_draws_from_is_of_valid_runs_alone_and_the_best_stands_first(tmp_path: Path) -> None:
