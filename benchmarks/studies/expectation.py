@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.studies.study import Grid
+from benchmarks.studies.study import Grid, option_of
 
 OVERHEAD_S = 5.0
 """What a run takes beside its loads and its warm-up: a worker's start and end, settling, the marks, the collecting."""
@@ -22,7 +22,17 @@ def require_fits(grid: Grid, timeout_s: float, available_bytes: float) -> None:
             fitting = [found for size, found in sized if size <= limit]
             nearest = f"the largest that works is {fitting[-1]}" if fitting else "not one point of it fits"
             needed = f"{name} needs about {most / scale:,.0f} {unit}"
-            raise ValueError(f"{needed}, and {what} is {limit / scale:,.0f} {unit}: {nearest}")
+            fitting_size = _fitting_size(grid, limit) if attribute == "memory_bytes" else ""
+            raise ValueError(f"{needed}, and {what} is {limit / scale:,.0f} {unit}: {nearest}{fitting_size}")
+
+
+def _fitting_size(grid: Grid, available_bytes: float) -> str:
+    """In words with which size every point would fit that memory; empty where none is known or would do."""
+    grown = [(needs.growth, needs.growth.fitting(needs.memory_bytes, available_bytes)) for needs in grid.needs if needs.growth]
+    if len(grown) < len(grid.needs) or any(fits is None for _, fits in grown):
+        return ""
+    growth, fits = min(grown, key=lambda found: found[1] or 0.0)
+    return f"; with {option_of(growth.size)} {fits:,.4g} all do"
 
 
 def expected(grids: Sequence[Grid], runs: int, warmup_s: float) -> str:

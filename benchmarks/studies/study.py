@@ -1,5 +1,6 @@
 """What a study is: a scenario whose runs are the points of a grid. One is written on :class:`Study`."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,12 +28,33 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """A size that memory grows with: its name, its value, the bytes for each one of it, and the least that it can be."""
+
+    size: str
+    value: float
+    each_bytes: float
+    least: float
+
+    def fitting(self, memory_bytes: float, limit_bytes: float) -> float | None:
+        """The greatest value, rounded down to two digits, with which memory that takes ``memory_bytes`` now is within a limit;
+        None where that is below the least."""
+        fits = self.value - (memory_bytes - limit_bytes) / self.each_bytes
+        if fits < self.least:
+            return None
+        step = 10.0 ** (math.floor(math.log10(fits)) - 1)
+        return max(self.least, math.floor(fits / step) * step)
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What a run of a point is expected to take, without its worker's start and warm-up: seconds, and bytes of memory at its
     highest, over worker and tasks."""
 
     time_s: float
     memory_bytes: float
+    growth: Growth | None = None
+    """What makes the memory larger or smaller, where one size does."""
 
 
 @dataclass(frozen=True, slots=True)
