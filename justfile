@@ -144,6 +144,12 @@ study-pools *OPTIONS: _environments
     @{{ setup }}/for_lab.sh study pools "$@"
     @{{ lab }} study pools "$@"
 
+# How a task should do its subtasks: memory and time of threads, greenlets, processes and tasks of their own
+[group('benchmarks')]
+study-memory *OPTIONS: _environments
+    @{{ setup }}/for_lab.sh study memory "$@"
+    @{{ lab }} study memory "$@"
+
 # The job-queue suite: throughput, latency and memory with one worker and ten, against its targets
 [group('benchmarks')]
 study-queue *OPTIONS: _environments

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.record.flags import GENERAL_FLAGS, NOTHING_EXECUTED, WORKER_DIED, Flag, FlagKind, Severity, is_valid
 from benchmarks.scenarios import all_scenarios
+from benchmarks.studies import all_studies
 from tests.unit.declared import flag_kinds, modules
 
 
@@ -31,8 +32,9 @@ def test_no_two_flags_have_one_code() -> None:
 
 
 def test_every_flag_is_listed_once_where_it_is_declared() -> None:
-    """A flag that any run can have here, that of a scenario in the scenario, that of anything else in its module's FLAGS."""
-    listed = [*GENERAL_FLAGS, *(kind for scenario in all_scenarios().values() for kind in scenario.own_flags)]
+    """A flag that any run can have here, that of a scenario or a study in it, that of anything else in its module's FLAGS."""
+    askers = (*all_scenarios().values(), *all_studies().values())
+    listed = [*GENERAL_FLAGS, *(kind for asker in askers for kind in asker.own_flags)]
     listed += [kind for name in modules() for kind in getattr(importlib.import_module(name), "FLAGS", ())]
     assert sorted(kind.code for kind in listed) == sorted(kind.code for kind in flag_kinds())
 
