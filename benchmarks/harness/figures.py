@@ -33,12 +33,13 @@ class Sizes:
     reading_events: tuple[int, ...]
     sampling_s: float
     soak_hours: int
+    soak_series: int
 
 
-FULL = Sizes(200_000, 3_000, 9, 4.0, 10.0, 120.0, (1_000_000, 10_000_000), 60.0, 24)
+FULL = Sizes(200_000, 3_000, 9, 4.0, 10.0, 120.0, (1_000_000, 10_000_000), 60.0, 24, 1_000)
 
 
-QUICK = Sizes(20_000, 300, 2, 0.5, 2.0, 4.0, (100_000,), 6.0, 1)
+QUICK = Sizes(20_000, 300, 2, 0.5, 2.0, 4.0, (100_000,), 6.0, 1, 90)
 
 
 def at_most(name: str, value: float, unit: str, target: float, detail: str = "") -> Figure:

@@ -15,6 +15,7 @@ from benchmarks.harness.cost import enqueue_cost, recorder_cost, sampling_cost, 
 from benchmarks.harness.figures import FULL, QUICK, Figure, Sizes
 from benchmarks.harness.observation import observation_cost
 from benchmarks.harness.reading import reading
+from benchmarks.harness.slopes import slope_verdicts
 from benchmarks.harness.soaking import soak_folding
 from benchmarks.harness.truth import known_queue, pacing
 from benchmarks.record.flags import Flag
@@ -33,6 +34,7 @@ def measure(lab: LocalLab, targets: Mapping[str, float], sizes: Sizes) -> Iterat
     yield from recorder_cost(lab, sizes)
     yield from reading(lab, sizes)
     yield from soak_folding(sizes)
+    yield from slope_verdicts(sizes)
     yield from enqueue_cost(lab, list(targets), sizes)
     yield from pacing(lab, list(targets), sizes)
     yield from worker_cost(lab, targets, sizes, processes)

@@ -106,7 +106,7 @@ def test_every_latency_is_in_its_window_class_and_stage_within_the_error(tasks: 
             assert histogram.quantile_ns(0.5) == pytest.approx(median_ns, rel=RELATIVE_ERROR, abs=LEAST_NS)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(TASKS, min_size=1, max_size=25), st.data())
 def test_no_cut_no_order_within_the_lag_and_no_save_between_changes_a_figure(tasks: list[Task], data: st.DataObject) -> None:
     events = log_of(tasks)
