@@ -65,9 +65,32 @@ class Share:
         if not self.is_paired:
             found = ratio_interval(list(self.own.values()), list(self.control.values()))
             return None if found is None else found.interval
+        logarithm = self._logarithm()
+        if logarithm is None:
+            return None
+        value, error = logarithm
+        return _interval(value, error, len(self.pairs) - 1)
+
+    def _logarithm(self) -> tuple[float, float] | None:
+        """Of the share from pairs, with its standard error by the delta method; None for a share of 0."""
         values = np.array(self.paired_values)
         share = float(values.mean())
-        if share <= 0:
-            return None
-        reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * float(stats.sem(values)) / share
-        return Interval(share * math.exp(-reach), share * math.exp(reach))
+        return (math.log(share), float(stats.sem(values)) / share) if share > 0 else None
+
+
+def ratio_of_shares(a: Share, b: Share) -> Interval | None:
+    """Of ``a / b``, two shares from pairs that are independent of one another: Welch's, of the difference of the logarithms. None
+    where a logarithm cannot be taken."""
+    first, second = a._logarithm(), b._logarithm()
+    if first is None or second is None:
+        return None
+    value, variances = first[0] - second[0], (first[1] ** 2, second[1] ** 2)
+    if not any(variances):
+        return Interval(math.exp(value), math.exp(value))
+    shrunk = sum(variance**2 / (len(share.pairs) - 1) for variance, share in zip(variances, (a, b), strict=True))
+    return _interval(value, math.sqrt(sum(variances)), sum(variances) ** 2 / shrunk)
+
+
+def _interval(logarithm: float, error: float, degrees_of_freedom: float) -> Interval:
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees_of_freedom)) * error
+    return Interval(math.exp(logarithm - reach), math.exp(logarithm + reach))

@@ -12,7 +12,7 @@ from benchmarks.record.better import Direction, Nearest, all_parsed
 from benchmarks.results.documents import ResultSetError
 from benchmarks.results.epochs import differing, shown
 from benchmarks.results.result_set import ResultSet
-from benchmarks.shares import Share
+from benchmarks.shares import Share, ratio_of_shares
 
 A, B = "A", "B"
 MUST_BE_EQUAL = ("processes", "slots")
@@ -191,11 +191,14 @@ def _judged_by_share(a: _Held, b: _Held, variant: str, measure: str, better: Dir
     another."""
     column = a.share_column(measure)
     shares = [held.shares.get(variant, {}).get(column or "") for held in (a, b)]
-    before, after = (share.paired_values if share is not None and share.is_paired else () for share in shares)
-    if column is None or not before or not after or isinstance(better, Nearest):
+    before, after = shares
+    if column is None or before is None or after is None or isinstance(better, Nearest):
+        return None
+    if not (before.is_paired and after.is_paired):
         return None
     means = [held.variants[variant].measures[measure].mean for held in (a, b)]
-    return _Judged(Contest(column, B, A, after, before, better), measure, *means)
+    interval = ratio_of_shares(after, before)
+    return _Judged(Contest(column, B, A, after.paired_values, before.paired_values, better, interval), measure, *means)
 
 
 def _values(variant: VariantAnalysis, measure: str) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from benchmarks.analysis.model import PairComparison
 from benchmarks.record.better import Direction, Nearest, winner
 from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.shared import CONDITIONS
-from benchmarks.statistics import SIGNIFICANCE, Comparison, compare, difference_shown, effect, holm, ratio_interval
+from benchmarks.statistics import SIGNIFICANCE, Comparison, Interval, compare, difference_shown, effect, holm, ratio_interval
 from benchmarks.words import from_to, number, p_value
 
 Values = Mapping[str, Sequence[float]]
@@ -37,6 +37,8 @@ class Contest:
     values_a: Sequence[float]
     values_b: Sequence[float]
     better: Direction | None
+    interval: Interval | None = None
+    """Of the ratio of the means, where the values come from something that gives a better one than they do."""
 
 
 def compare_pairs(
@@ -91,7 +93,7 @@ def _comparison(contest: Contest, test: Comparison, holm_p: float | None, family
         mean_a=mean_a,
         mean_b=mean_b,
         ratio=_ratio(mean_a, mean_b),
-        interval=None if ratio is None else ratio.interval,
+        interval=contest.interval or (None if ratio is None else ratio.interval),
         welch_p=test.welch_p,
         mann_whitney_p=test.mann_whitney_p,
         holm_p=holm_p,

@@ -13,7 +13,7 @@ from rich.text import Text
 from benchmarks.cli.summary import print_planned_runs, print_scenario
 from benchmarks.record.run_data import RunResult
 from benchmarks.run.contract import Scenario
-from benchmarks.run.watching import Display
+from benchmarks.run.watching import Display, Shares
 
 FAILURES_SHOWN = 5
 
@@ -71,13 +71,13 @@ class PlainDisplay:
             f"[{self._state.number}/{self._state.total}] {mark} {title}: {outcome} ({elapsed})", markup=False, soft_wrap=True
         )
 
-    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], shares: Shares, wanting: Sequence[str]) -> None:
         """Print the table so far."""
-        print_planned_runs(self._console, scenario, rows, wanting)
+        print_planned_runs(self._console, scenario, rows, shares, wanting)
 
-    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult], shares: Shares) -> None:
         """Print its table."""
-        print_scenario(self._console, scenario, rows)
+        print_scenario(self._console, scenario, rows, shares)
 
     def phase(self, name: str, planned: int) -> None:
         """Nothing: a line per run is enough."""
@@ -108,13 +108,13 @@ class LiveDisplay:
         if not good:
             self._state.failures.append(title)
 
-    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], shares: Shares, wanting: Sequence[str]) -> None:
         """Keep the table so far above the display."""
-        print_planned_runs(self._live.console, scenario, rows, wanting)
+        print_planned_runs(self._live.console, scenario, rows, shares, wanting)
 
-    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult], shares: Shares) -> None:
         """Keep its table above the display."""
-        print_scenario(self._live.console, scenario, rows)
+        print_scenario(self._live.console, scenario, rows, shares)
 
     def phase(self, name: str, planned: int) -> None:
         """Start the bar again."""

@@ -17,7 +17,8 @@ from benchmarks.record.machine_moved import machine_moved
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.contract import Scenario
-from benchmarks.statistics import describe
+from benchmarks.run.watching import Shares
+from benchmarks.statistics import Description, describe
 
 FLAGS_SHOWN = 20
 NARROWEST = 7
@@ -25,27 +26,27 @@ NARROWEST = 7
 STYLES = {Severity.INVALID: "bold red", Severity.EXCLUDED: "dim", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
 
-def _cell(values: Sequence[float]) -> str:
+def _cell(values: Sequence[float], description: Description) -> str:
     """The mean to three digits, with half the width of its interval; of two or three values with their range."""
-    description, mean, places = describe(values), _mean(values), _places(values)
+    mean = fmean(values) if description.mean is None else description.mean
+    shown, places = _number(mean), _places(mean)
     if description.interval is None:
-        return mean
+        return shown
     if description.n < FEWEST_RUNS:
-        return f"{mean} {min(values):,.{places}f} to {max(values):,.{places}f}"
-    return f"{mean} ±{(description.interval.high - description.interval.low) / 2:,.{places}f}"
+        return f"{shown} {min(values):,.{places}f} to {max(values):,.{places}f}"
+    return f"{shown} ±{(description.interval.high - description.interval.low) / 2:,.{places}f}"
 
 
-def _mean(values: Sequence[float]) -> str:
-    return f"{fmean(values):,.{_places(values)}f}"
+def _number(value: float) -> str:
+    return f"{value:,.{_places(value)}f}"
 
 
-def _places(values: Sequence[float]) -> int:
-    """Behind the point, so that their mean has three digits."""
-    mean = fmean(values)
-    return max(0, 2 - int(f"{mean:.2e}".partition("e")[2])) if mean else 0
+def _places(value: float) -> int:
+    """Behind the point, so that the value has three digits."""
+    return max(0, 2 - int(f"{value:.2e}".partition("e")[2])) if value else 0
 
 
-def summary_tables(scenario: Scenario, results: Sequence[RunResult], width: int) -> list[Table]:
+def summary_tables(scenario: Scenario, results: Sequence[RunResult], shares: Shares, width: int) -> list[Table]:
     """The measures of the scenario's summary in as many tables as a terminal of this width needs, one under the other and about
     equally wide."""
     names, measures = {r.variant for r in results}, list(scenario.summary)
@@ -53,12 +54,12 @@ def summary_tables(scenario: Scenario, results: Sequence[RunResult], width: int)
     room = max(1, (width - margin) // (NARROWEST + 1))
     count = -(-len(measures) // room)
     each = -(-len(measures) // count)
-    return [summary_table(scenario, results, measures[at : at + each]) for at in range(0, len(measures), each)]
+    return [summary_table(scenario, results, shares, measures[at : at + each]) for at in range(0, len(measures), each)]
 
 
-def summary_table(scenario: Scenario, results: Sequence[RunResult], measures: Sequence[str]) -> Table:
+def summary_table(scenario: Scenario, results: Sequence[RunResult], shares: Shares, measures: Sequence[str]) -> Table:
     """A row per variant with its processes and the tasks at once within each, the best headline first; those of each track
-    together. Runs are counted as valid by it."""
+    together. Runs are counted as valid by it. A share of the control is the one of ``shares``."""
     tracks = sorted({r.track for r in results})
     only = f"{tracks[0]}, " if len(tracks) == 1 else ""
     title = f"{words.titled(scenario.number, scenario.title)} ({only}processes×tasks at once within each)"
@@ -83,9 +84,10 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult], measures: Se
 
     def cell(name: str, measure: str) -> str | Text:
         if found := values(name, measure):
-            return _cell(found)
+            share = shares.get(name, {}).get(measure)
+            return _cell(found, describe(found) if share is None else share.describe())
         unsound = [float(v) for r in results if r.variant == name and (v := r.spoiled.get(measure)) is not None]
-        return Text(f"({_mean(unsound)})", "dim") if unsound else "-"
+        return Text(f"({_number(fmean(unsound))})", "dim") if unsound else "-"
 
     def headline(name: str) -> float:
         found = values(name, scenario.headline)
@@ -112,16 +114,16 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult], measures: Se
     return table
 
 
-def _print_summary(console: Console, scenario: Scenario, rows: Sequence[RunResult]) -> None:
-    for table in summary_tables(scenario, rows, console.width):
+def _print_summary(console: Console, scenario: Scenario, rows: Sequence[RunResult], shares: Shares) -> None:
+    for table in summary_tables(scenario, rows, shares, console.width):
         console.print()
         console.print(table)
 
 
-def print_scenario(console: Console, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+def print_scenario(console: Console, scenario: Scenario, rows: Sequence[RunResult], shares: Shares) -> None:
     """The table of a scenario, what is to be said against its runs, the worst first, and what to do about it."""
     severities = list(Severity)
-    _print_summary(console, scenario, rows)
+    _print_summary(console, scenario, rows, shares)
     lines = sorted(((f, r) for r in rows for f in r.flags), key=lambda line: severities.index(line[0].severity))
     for flag, result in lines[:FLAGS_SHOWN]:
         style = STYLES[flag.severity]
@@ -134,9 +136,11 @@ def print_scenario(console: Console, scenario: Scenario, rows: Sequence[RunResul
     console.print()
 
 
-def print_planned_runs(console: Console, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+def print_planned_runs(
+    console: Console, scenario: Scenario, rows: Sequence[RunResult], shares: Shares, wanting: Sequence[str]
+) -> None:
     """The table of a scenario so far, and what is still to come."""
-    _print_summary(console, scenario, rows)
+    _print_summary(console, scenario, rows, shares)
     text = f"So far: {outcome(rows)}. More runs follow of {', '.join(wanting)}, then the table again."
     console.print(Text(text, "dim"), soft_wrap=not console.is_terminal)
     console.print()

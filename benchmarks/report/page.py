@@ -343,6 +343,7 @@ def _environment() -> jinja2.Environment:
         "cell": _markdown_cell,
         "is_excluded": lambda run: exclusion(run.flags) is not None,
         "invalid_phases": lambda run: ", ".join(phase or "whole run" for phase in sorted(run.invalid_phases)),
+        "reasons": lambda run: ", ".join(dict.fromkeys(f.code for f in run.flags if f.severity is Severity.INVALID)),
         "flag_codes": lambda run: ", ".join(dict.fromkeys(flag.code for flag in run.flags)),
     }
     return environment

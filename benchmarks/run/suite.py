@@ -88,7 +88,7 @@ class Suite:
                     self._all_runs_of(runner, scenario)
                 finally:
                     self._results.write_tables([scenario.name])
-                self._display.end_scenario(scenario, self._results.rows(scenario.name))
+                self._display.end_scenario(scenario, self._results.rows(scenario.name), self._results.shares(scenario.name))
         if len(self._scenarios) > 1:
             # The machine's speed in a scenario's rows is relative to the whole set's, which later scenarios have moved.
             self._results.write_tables()
@@ -101,7 +101,8 @@ class Suite:
         made = [self._round(runner, scenario, repetition) for repetition in planned]
         wanting = [entry.name for entry in self._plan.entries_of(scenario.name) if self._wants_another(scenario, entry)]
         if any(made) and wanting:
-            self._display.end_planned_runs(scenario, self._results.rows(scenario.name), wanting)
+            rows, shares = self._results.rows(scenario.name), self._results.shares(scenario.name)
+            self._display.end_planned_runs(scenario, rows, shares, wanting)
         for repetition in range(self._plan.runs + 1, self._plan.max_runs + 1):
             self._round(runner, scenario, repetition)
 

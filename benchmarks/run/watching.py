@@ -1,10 +1,14 @@
 """Who is told how runs go on: what a terminal and a dashboard implement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from benchmarks.record.run_data import RunResult
 from benchmarks.run.contract import Scenario
+from benchmarks.shares import Share
+
+Shares = Mapping[str, Mapping[str, Share]]
+"""The shares of the control that can be taken, by variant and column."""
 
 
 class Observer(Protocol):
@@ -30,12 +34,13 @@ class Display(Observer, Protocol):
         """That run has ended; ``outcome`` in a few words."""
         ...
 
-    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
-        """All planned runs of a scenario were made, ``rows`` are its table so far; more follow of those ``wanting``."""
+    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], shares: Shares, wanting: Sequence[str]) -> None:
+        """All planned runs of a scenario were made, ``rows`` and ``shares`` are its table so far; more follow of those
+        ``wanting``."""
         ...
 
-    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
-        """All runs of a scenario are there; ``rows`` are its table."""
+    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult], shares: Shares) -> None:
+        """All runs of a scenario are there; ``rows`` and ``shares`` are its table."""
         ...
 
 

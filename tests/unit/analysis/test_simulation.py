@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from benchmarks import statistics
-from benchmarks.shares import Share
+from benchmarks.shares import Share, ratio_of_shares
 from benchmarks.statistics import compare, difference_shown, holm, mean_interval, ratio_interval
 
 Draw = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
@@ -148,6 +148,16 @@ def test_two_sets_of_one_share_are_shown_different_in_fewer_than_5_of_100_compar
         return sum(difference_shown(test.welch_p, test.mann_whitney_p) for test in tests) / len(tests)
 
     assert all(wrong(spread, n) < 0.05 for spread in SPREADS.values() for n in (4, 10))
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize("n", [4, 10])
+def test_intervals_of_the_ratio_of_two_sets_shares_hold_it_95_times_in_100(n: int, spread: str) -> None:
+    random = np.random.default_rng(10)
+    sets = ((rounds_of(random, n, SPREADS[spread]), rounds_of(random, 2 * n, SPREADS["alike"])) for _ in range(1500))
+    intervals = [interval for a, b in sets if (interval := ratio_of_shares(a, b))]
+    assert len(intervals) == 1500
+    assert 0.93 <= sum(interval.low <= 1 <= interval.high for interval in intervals) / len(intervals) <= 0.97
 
 
 def false_alarms(groups: Callable[[np.random.Generator], list[list[float]]], families: int, planned: int | None = None) -> float:

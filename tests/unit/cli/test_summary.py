@@ -12,7 +12,9 @@ from benchmarks.cli.summary import FLAGS_SHOWN, outcome, print_end, print_scenar
 from benchmarks.record.flags import RUN_FAILED, SWAPPING, TASK_LOST, TIME_NAMESPACE_DIFFERS, UNSUPPORTED, Flag
 from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
+from benchmarks.run.watching import Shares
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
+from benchmarks.shares import Share
 from benchmarks.statistics import describe
 from tests.unit.results.test_result_set import gathered, store
 
@@ -26,9 +28,9 @@ def run(number: int, variant: str, drain_per_s: float | None, *flags: Flag, **ot
     return RunResult(SCENARIO.name, "some", variant, number, number, valid, flags, measures, processes=2, concurrency=10)
 
 
-def rendered(results: list[RunResult], width: int = 120) -> list[str]:
+def rendered(results: list[RunResult], width: int = 120, shares: Shares | None = None) -> list[str]:
     output = io.StringIO()
-    for table in summary_tables(SCENARIO, results, width):
+    for table in summary_tables(SCENARIO, results, shares or {}, width):
         Console(file=output, width=width).print(table)
     return output.getvalue().splitlines()
 
@@ -48,6 +50,15 @@ def test_every_variant_is_there_with_the_share_of_its_runs_that_counts() -> None
     assert line_of(lines, "broken")[:3] == ["broken", "0/1", "-"]
 
 
+def test_a_share_is_the_ratio_of_the_means_as_everywhere_and_not_the_mean_of_the_rows() -> None:
+    [column] = [name for name, measure in SCENARIO.shares.items() if measure == "drain_per_s"]
+    control, own = (100.0, 100.0, 100.0, 500.0), (50.0, 50.0, 50.0, 50.0)
+    rows = [run(n, "own", value, **{column: value / control[n - 1]}) for n, value in enumerate(own, 1)]
+    share = Share(dict(enumerate(own)), dict(enumerate(control)))
+    assert "0.250" in line_of(rendered(rows, 200, {"own": {column: share}}), "own")
+    assert "0.400" in line_of(rendered(rows, 200), "own")
+
+
 def test_the_best_comes_first_and_what_has_no_figure_last() -> None:
     lines = rendered([run(1, "none", None), run(2, "slow", 100), run(3, "best", 900), run(4, "good", 500)])
     assert [line.split()[0] for line in lines[-8:]] == ["best", WORKER, "good", WORKER, "slow", WORKER, "none", WORKER]
@@ -62,7 +73,7 @@ def test_the_variants_of_a_track_stand_together_under_its_name() -> None:
 
 
 def test_a_variant_of_which_not_all_runs_are_valid_stands_out() -> None:
-    [table] = summary_tables(SCENARIO, [run(1, "good", 100), run(2, "doubtful", 120), run(3, "doubtful", 110, INVALID)], 120)
+    [table] = summary_tables(SCENARIO, [run(1, "good", 100), run(2, "doubtful", 120), run(3, "doubtful", 110, INVALID)], {}, 120)
     assert sorted(str(row.style) for row in table.rows) == ["None", "yellow"]
 
 
@@ -139,7 +150,7 @@ def test_flags_are_printed_with_their_run_and_the_place_of_the_results_whole(tmp
     store(results, replace(good, run=2, repetition=2, valid=False, flags=(lost,)))
     output = io.StringIO()
     printed = Console(file=output, width=80)
-    print_scenario(printed, SCENARIO, results.rows(SCENARIO.name))
+    print_scenario(printed, SCENARIO, results.rows(SCENARIO.name), {})
     print_end(printed, results)
     lines = output.getvalue().splitlines()
     assert f"some #2 {lost}" in lines
@@ -154,7 +165,7 @@ def test_of_many_flags_the_first_are_shown_and_the_rest_counted(tmp_path: Path) 
     many = tuple(TASK_LOST.flag(phase=f"phase-{i}", count=1, acknowledged=2, ids="1") for i in range(FLAGS_SHOWN + 3))
     store(results, replace(run(1, "some", 100.0), valid=False, flags=many))
     output = io.StringIO()
-    print_scenario(Console(file=output, width=200), SCENARIO, results.rows(SCENARIO.name))
+    print_scenario(Console(file=output, width=200), SCENARIO, results.rows(SCENARIO.name), {})
     text = output.getvalue()
     assert text.count("#1 task-lost") == FLAGS_SHOWN
     assert f"and 3 more; all are in {SCENARIO.name}_stats.json" in text
@@ -167,7 +178,7 @@ def test_the_worst_is_said_first(tmp_path: Path) -> None:
     store(results, replace(run(1, "some", 100.0), flags=notes))
     store(results, replace(run(2, "some", 100.0), valid=False, flags=(INVALID,)))
     output = io.StringIO()
-    print_scenario(Console(file=output, width=200), SCENARIO, results.rows(SCENARIO.name))
+    print_scenario(Console(file=output, width=200), SCENARIO, results.rows(SCENARIO.name), {})
     flagged = [line for line in output.getvalue().splitlines() if line.startswith("some #")]
     assert flagged[0] == f"some #2 {INVALID}"
     assert len(flagged) == FLAGS_SHOWN

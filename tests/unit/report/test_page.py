@@ -190,6 +190,22 @@ def test_a_set_with_invalid_runs_says_which_and_leaves_them_out(tmp_path: Path) 
     assert "**interrupted: not complete**" in (folder / MARKDOWN).read_text(encoding="utf-8")
 
 
+def test_what_made_a_run_invalid_is_said_without_what_is_only_noted_of_it(tmp_path: Path) -> None:
+    folder = unpack("invalid", tmp_path)
+    noted = {"code": "producer-bound", "severity": "note", "phase": "paced", "detail": "x", "advice": "y"}
+    for path in folder.glob("runs/*/run.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**document, "flags": [*document["flags"], noted]}), encoding="utf-8")
+    write_pictures(folder)
+    write_report(folder)
+    text = parsed(folder).text
+    assert "producer-bound" in text, "in the table of runs"
+    start = text.index("runs are invalid and in none of the figures")
+    banner = text[start : text.index("What was asked")]
+    assert "task-lost" in banner
+    assert "producer-bound" not in banner
+
+
 def test_a_set_with_a_single_run_makes_sense(single: Path) -> None:
     write_report(single)
     page = parsed(single)

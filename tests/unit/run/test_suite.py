@@ -21,6 +21,7 @@ from benchmarks.run import suite
 from benchmarks.run.contract import Scenario
 from benchmarks.run.one_run.spec import RecordedRun, RunSpec
 from benchmarks.run.suite import Suite, outcome_text, record_of, result_of
+from benchmarks.run.watching import Shares
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
 from tasks.contract import Variant
 from tests.unit.made_up import good_run, phase_data, sent, worker
@@ -121,10 +122,10 @@ class Recorder:
     def end_run(self, title: str, outcome: str, good: bool) -> None:
         self.ended.append(good)
 
-    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], wanting: Sequence[str]) -> None:
+    def end_planned_runs(self, scenario: Scenario, rows: Sequence[RunResult], shares: Shares, wanting: Sequence[str]) -> None:
         self.so_far.append((len(self.ended), len(rows), list(wanting)))
 
-    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult]) -> None:
+    def end_scenario(self, scenario: Scenario, rows: Sequence[RunResult], shares: Shares) -> None:
         self.tables.append((scenario.name, len(rows)))
 
     def phase(self, name: str, planned: int) -> None: ...
