@@ -78,6 +78,11 @@ class Fold:
         once, by ascending time, those included in which nothing happened."""
         return self._given_out((until_ns - self._lag_ns - self._first_ns) // self._window_ns)
 
+    @property
+    def next_window(self) -> int:
+        """The number of the window that is given out next."""
+        return self._windows.first
+
     def rest(self) -> list[Window]:
         """All further windows in which anything was seen: at the end of a soak, when nothing more comes."""
         return self._given_out(self._windows.last + 1)

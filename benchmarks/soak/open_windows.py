@@ -15,6 +15,8 @@ from benchmarks.soak.windows import STAGES
 EVENTS = ("sent", "acknowledged", "started", "completed", "failed", "retried", "skipped")
 _STAGES = tuple(STAGES)
 _CLASS_LIMIT = 256
+MOST_OPEN = 100_000
+"""Windows: more than two days of two seconds each."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,9 +57,17 @@ class OpenWindows:
         return (self.newest_ns - self._first_ns) // self._window_ns
 
     def numbers(self, at_ns: Ints) -> Ints:
-        """The windows in which events that were just taken count."""
-        if len(at_ns):
-            self.newest_ns = max(self.newest_ns, int(at_ns.max()))
+        """The windows in which events that were just taken count. Raises ValueError for times that lie too far ahead."""
+        if len(at_ns) == 0:
+            return at_ns
+        newest_ns = int(at_ns.max())
+        ahead = (newest_ns - self._first_ns) // self._window_ns - self.first
+        if ahead > MOST_OPEN:
+            raise ValueError(
+                f"an event lies {ahead:,} windows after the last that was given out: is its time on the soak's time line "
+                f"(shift_ns), and are windows asked for?"
+            )
+        self.newest_ns = max(self.newest_ns, newest_ns)
         numbers = (at_ns - self._first_ns) // self._window_ns
         self.after_the_lag += int((numbers < self.first).sum())
         return np.maximum(numbers, self.first)

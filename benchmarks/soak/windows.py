@@ -140,6 +140,20 @@ def append_to(journal: Path, windows: Sequence[Window]) -> None:
         os.fsync(file.fileno())
 
 
+def cut_off(journal: Path, first: int) -> None:
+    """Take the windows from number ``first`` on off a journal: those that a fold, restored from an earlier state, will give out
+    again (:attr:`benchmarks.soak.folding.Fold.next_window`)."""
+    for at, length in _streams(journal):
+        with journal.open("r+b") as file:
+            file.seek(at)
+            found = windows_of(pa.ipc.open_stream(file.read(length)).read_all())
+            if not found or found[-1].index < first:
+                continue
+            file.truncate(at - _LENGTH.size)
+        append_to(journal, [window for window in found if window.index < first])
+        return
+
+
 def read(journal: Path) -> list[Window]:
     """All windows of a journal; what was not written to its end is left out."""
     return [window for table in _tables(journal) for window in windows_of(table)]

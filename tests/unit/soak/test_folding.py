@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -15,12 +17,12 @@ from benchmarks.soak.books import Ranges
 from benchmarks.soak.folding import Fold
 from benchmarks.soak.latency_histogram import LEAST_NS, RELATIVE_ERROR, LatencyHistogram, merged
 from benchmarks.soak.task_events import TaskEvents
-from benchmarks.soak.windows import STAGES, Window
+from benchmarks.soak.windows import STAGES, Window, append_to, cut_off, read
 from infrastructure.event_log import Events
 from tasks.events import Kind, Outcome
 from tests.unit.soak.made_up_soak import CLASSES, FIRST_NS, PHASE, RUN, TASKS, S, Task, class_of, folded, happened_ns, log_of
 
-WINDOW_S, LAG_S = 1.0, 2.0
+WINDOW_S, LAG_S, STEP_S = 1.0, 2.0, 5
 
 
 def new_fold(**settings_of: float) -> Fold:
@@ -167,6 +169,39 @@ def test_a_task_is_outstanding_until_it_is_given_up_and_lost_no_longer_once_it_e
     late_end = log_of([ran(100, wait=7_000)])
     fold.take(folded(late_end[late_end["kind"] != Kind.ENQUEUED]))
     assert (fold.totals().lost, fold.totals().completed) == (0, 3)
+
+
+def test_times_of_another_clock_are_refused() -> None:
+    far = folded(log_of([ran(100)]))
+    with pytest.raises(ValueError, match=r"an event lies [\d,]+ windows after .*\(shift_ns\)"):
+        Fold(WINDOW_S, 0).take(far)
+
+
+@given(st.lists(TASKS, min_size=1, max_size=20), st.data())
+@settings(max_examples=15, deadline=None)
+def test_a_journal_has_every_window_once_wherever_its_writer_was_killed(tasks: list[Task], data: st.DataObject) -> None:
+    events = log_of(tasks)
+    expected, _ = whole(events)
+    at_ns = happened_ns(events)
+    with TemporaryDirectory() as folder:
+        journal = Path(folder) / "windows.journal"
+        fold = new_fold()
+        saved, taken = fold.state(), 0
+        for second in range(STEP_S, 40, STEP_S):
+            until_ns = FIRST_NS + second * S
+            fold.take(folded(events[(at_ns >= until_ns - STEP_S * S) & (at_ns < until_ns)]))
+            append_to(journal, fold.closed_windows(until_ns))
+            if data.draw(st.booleans(), label="saved"):
+                saved, taken = fold.state(), second
+            elif data.draw(st.booleans(), label="killed"):
+                fold = Fold.restore(saved)
+                cut_off(journal, fold.next_window)
+                again_ns = FIRST_NS + taken * S
+                fold.take(folded(events[(at_ns >= again_ns) & (at_ns < until_ns)]))
+        append_to(journal, fold.rest())
+        found = read(journal)
+    assert_same_windows(found[: len(expected)], expected)
+    assert all(window.sent == window.ended == 0 for window in found[len(expected) :])
 
 
 def test_late_is_a_task_that_ends_longer_after_it_was_due() -> None:

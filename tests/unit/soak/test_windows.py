@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.soak import windows
 from benchmarks.soak.latency_histogram import LatencyHistogram
-from benchmarks.soak.windows import COUNTERS, GAUGES, SCHEMA, Gauge, Window, append_to, read, read_parquet, write_parquet
+from benchmarks.soak.windows import COUNTERS, GAUGES, SCHEMA, Gauge, Window, append_to, cut_off, read, read_parquet, write_parquet
 
 
 def window(index: int) -> Window:
@@ -62,6 +62,16 @@ def test_what_was_half_written_is_left_out_and_makes_place(tmp_path: Path, kept:
     assert_same(read(journal), [window(0)])
     append_to(journal, [window(2)])
     assert_same(read(journal), [window(0), window(2)])
+
+
+@pytest.mark.parametrize("first", range(6))
+def test_windows_are_taken_off_a_journal_wherever_it_was_cut(tmp_path: Path, first: int) -> None:
+    journal = tmp_path / "windows.journal"
+    append_to(journal, [window(0), window(1)])
+    append_to(journal, [window(2), window(3), window(4)])
+    cut_off(journal, first)
+    append_to(journal, [window(9)])
+    assert_same(read(journal), [*(window(n) for n in range(min(first, 5))), window(9)])
 
 
 def test_a_parquet_file_has_them_by_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
