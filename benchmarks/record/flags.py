@@ -146,8 +146,8 @@ SEND_FAILED = FlagKind(
 LOSSES_COUNTED = FlagKind(
     "losses-counted",
     Severity.NOTE,
-    "{phase}: {lost} of {acknowledged} acknowledged tasks never ended, and {refused} of {attempted} sends were not answered in "
-    "time{error}",
+    "{phase}: {lost} of {acknowledged} acknowledged tasks never ended, and {refused} of {attempted} sends were not "
+    "answered{error}",
     "Nothing is to be done: how many there are is what the phase asks.",
 )
 

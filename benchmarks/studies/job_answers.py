@@ -130,10 +130,11 @@ def _of_limit(words: str, found: Sequence[Implementation], crossings: Mapping[st
     for background in (one.name for one in found if not one.is_queue):
         at = missed.get(background)
         if at is not None and (better := [queue for queue in queues if _keeps(crossings[queue], at)]):
-            yield f"There {background} needs a queue from {at} jobs on: {_listed(better)} keeps it."
+            yield f"There {background} needs a queue from {at} jobs on: kept by {_listed(better)}."
     worse = [queue for queue in queues if queue in missed]
-    if worse and (spared := [one.name for one in found if not one.is_queue and _keeps(crossings[one.name], missed[worse[0]])]):
-        yield f"A queue does not help there as it is: {_listed(spared)} keeps it where {_listed(worse)} does not."
+    first = min((missed[queue] for queue in worse), default=0)
+    if worse and (spared := [one.name for one in found if not one.is_queue and _keeps(crossings[one.name], first)]):
+        yield f"A queue of this concurrency does not help there: kept with {first} jobs by {_listed(spared)}."
 
 
 def _keeps(crossed: Crossing, jobs: int) -> bool:
@@ -162,6 +163,7 @@ def _kills(data: ChartData, found: Sequence[Implementation]) -> Conclusion | Non
         lost = [f"{one.name} {_gone(data, name, what)}" for one, _, name, kind in measured if kind == what]
         if lost:
             parts.append(f"With {words} killed half-way and started again are gone, of the accepted jobs: {', '.join(lost)}.")
+    parts += _outlive(data, measured)
     return Conclusion(
         question="Which jobs are gone when the application or the worker is killed half-way?",
         text=" ".join(parts) + _caveat(enough),
@@ -178,6 +180,17 @@ def _kills(data: ChartData, found: Sequence[Implementation]) -> Conclusion | Non
             for one, jobs, name, what in measured
         ),
     )
+
+
+def _outlive(data: ChartData, measured: Sequence[tuple[Implementation, int, str, str]]) -> Iterator[str]:
+    """Whether it takes a queue that jobs outlive the application."""
+    gone = [(one, (data.mean(name, f"{what}_kill_gone_count") or 0) > 0) for one, _, name, what in measured if what == "server"]
+    losing = sorted({one.name for one, is_gone in gone if is_gone and not one.is_queue})
+    keeping = sorted({one.name for one, _ in gone if one.is_queue} - {one.name for one, is_gone in gone if is_gone})
+    if losing and keeping:
+        yield f"So jobs that must outlive the application need a queue, however few: {_listed(keeping)} lost none."
+    if careless := sorted({one.name for one, is_gone in gone if is_gone and one.is_queue}):
+        yield f"{_listed(careless)} did not keep all of them though they were in a queue."
 
 
 def _gone(data: ChartData, name: str, what: str) -> str:

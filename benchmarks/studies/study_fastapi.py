@@ -40,7 +40,7 @@ ENDPOINTS: Mapping[str, str] = {
     AWAITING: "/background-awaiting",
     BLOCKING: "/background-blocking",
 }
-JOBS = Factor("jobs", "integer", "jobs that are submitted at once", "jobs")
+JOBS = Factor("jobs", "integer", "jobs that are submitted at once")
 WAY = Factor("way", "text", "where a job runs: in a queue's worker, or as a background task of a kind", known=tuple(ENDPOINTS))
 
 SUBMITTED, SERVER_KILLED, WORKER_KILLED = "submitted", "server_killed", "worker_killed"

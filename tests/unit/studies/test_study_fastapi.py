@@ -260,9 +260,10 @@ def test_the_verdict_is_made_of_the_crossings_that_were_measured() -> None:
         ("some-forked", "10", "not up to 50"),
     )
     assert "fastapi (blocking) from 10 jobs on, some-forked from 10 jobs on, fastapi (thread) from 50 jobs on" in verdict.text
-    assert "There fastapi (blocking) needs a queue from 10 jobs on: some-forked keeps it." in verdict.text
-    assert "A queue does not help there as it is: fastapi (thread) keeps it where some-forked does not." in verdict.text
+    assert "There fastapi (blocking) needs a queue from 10 jobs on: kept by some-forked." in verdict.text
+    assert "A queue of this concurrency does not help there: kept with 10 jobs by fastapi (thread)." in verdict.text
     assert "fastapi (thread) 10 of 10, some-forked 0 of 10" in kills.text
+    assert "So jobs that must outlive the application need a queue, however few: some-forked lost none." in kills.text
     assert "With the worker killed half-way and started again are gone, of the accepted jobs: some-forked 8 of 10." in kills.text
 
 
@@ -272,6 +273,10 @@ def test_other_figures_make_another_verdict() -> None:
     assert {crossed for _, *crossings in verdict.rows for crossed in crossings} == {"not up to 10", "not up to 50"}
     assert "needs a queue" not in verdict.text
     assert verdict.text.count(": nowhere.") == 2
+    careless = [(*row[:5], 0.0 if row[1] != QUEUE else 3.0, row[6]) for row in MEASURED]
+    _, kills, _ = job_conclusions(figures(*careless))
+    assert "need a queue" not in kills.text
+    assert "some-forked did not keep all of them" in kills.text
 
 
 def test_few_runs_decide_nothing() -> None:
