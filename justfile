@@ -104,6 +104,11 @@ worker-celery POOL="prefork" *OPTIONS: _environments
 api *OPTIONS: _environments _redis
     @{{ lab }} api celery "$@"
 
+# The same application with an AsyncTasQ worker (options: see `just api-asynctasq --help`), until Ctrl-C
+[group('workers')]
+api-asynctasq *OPTIONS: _environments _redis
+    @{{ lab }} api asynctasq "$@"
+
 # Run Flower beside a running `just api`, until Ctrl-C
 [group('workers')]
 flower *OPTIONS: _environments _flower

@@ -54,7 +54,7 @@ from tasks.contract import (
     load_framework,
     without_credentials,
 )
-from tasks.jobs import JobFramework
+from tasks.jobs import JobFramework, MonitoredJobFramework
 from tasks.loads import load_from, tasks_from
 from tasks.producing import ProduceOrder, produce, produce_async
 from tasks.reading import ReadOrder, read_messages
@@ -166,17 +166,16 @@ class Bridge:
 
     def job_worker(self, order: dict[str, Any]) -> dict[str, Any]:
         """How to start a worker of an application's jobs."""
-        command = self._job_framework().job_worker(order["slots"])
-        return asdict(command) | {"arguments": [sys.executable, *command.arguments]}
+        if isinstance(self._framework, JobFramework):
+            command = self._framework.job_worker(order["slots"])
+            return asdict(command) | {"arguments": [sys.executable, *command.arguments]}
+        raise LookupError(f"{self._framework.name} offers nothing for an application's jobs (tasks.jobs.JobFramework)")
 
     def job_monitor(self, order: dict[str, Any]) -> dict[str, Any]:
         """How to start the monitor of that worker."""
-        return asdict(self._job_framework().job_monitor(order["port"]))
-
-    def _job_framework(self) -> JobFramework:
-        if isinstance(self._framework, JobFramework):
-            return self._framework
-        raise LookupError(f"{self._framework.name} offers nothing for an application's jobs (tasks.jobs.JobFramework)")
+        if isinstance(self._framework, MonitoredJobFramework):
+            return asdict(self._framework.job_monitor(order["port"]))
+        raise LookupError(f"{self._framework.name} offers no monitor of its own (tasks.jobs.MonitoredJobFramework)")
 
     def bare_start(self, _: dict[str, Any]) -> dict[str, Any]:
         """Start the interpreter with nothing to do."""

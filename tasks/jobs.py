@@ -110,6 +110,11 @@ class JobFramework(Protocol):
         """The one command that starts a worker which runs so many jobs at once."""
         ...
 
+
+@runtime_checkable
+class MonitoredJobFramework(Protocol):
+    """What such a framework offers besides that has a monitor of its own."""
+
     def job_monitor(self, port: int) -> JobMonitor:
         """How the monitor is started on this port of the loopback address."""
         ...

@@ -15,7 +15,8 @@ from tasks.asynctasq_tasks.producing import AsyncTasQProducer, web_part
 from tasks.asynctasq_tasks.queues import AsyncTasQMessageReader, depth, purge
 from tasks.asynctasq_tasks.settings import DATABASE, configure, require_serializer
 from tasks.asynctasq_tasks.variants import VARIANTS, worker_plan
-from tasks.contract import Depth, WebPart, WorkerPlan, WorkerRequest
+from tasks.contract import Depth, WebPart, WorkerCommand, WorkerPlan, WorkerRequest
+from tasks.jobs import JobQueue
 from tasks.streaming import Received
 
 __all__ = ["FRAMEWORK", "ExecuteAsync", "ExecuteInProcess", "ExecuteInThread", "LinkAsync", "LinkInProcess", "LinkInThread"]
@@ -53,6 +54,18 @@ class AsyncTasQFramework:
     def web_part(self, variant: str) -> WebPart:
         """AsyncTasQ's FastAPI integration."""
         return web_part(variant)
+
+    def job_queue(self) -> JobQueue:
+        """Of an application's jobs, which nothing else imports."""
+        from tasks.asynctasq_tasks.jobs import AsyncTasQJobs
+
+        return AsyncTasQJobs()
+
+    def job_worker(self, slots: int) -> WorkerCommand:
+        """A worker of these."""
+        from tasks.asynctasq_tasks.jobs import job_worker
+
+        return job_worker(slots)
 
     def event_stream(self, received: Received) -> None:
         """Redis Pub/Sub."""

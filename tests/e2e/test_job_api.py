@@ -95,16 +95,17 @@ def test_every_endpoint_answers_for_both_and_all_ends_when_a_part_dies(lab_cli: 
     assert [place for place in running_places(FRAMEWORK) if place.port == port] == []
 
 
-def test_a_killed_application_loses_its_background_jobs_and_no_job_of_the_queue() -> None:
+@pytest.mark.parametrize("framework", [FRAMEWORK, "asynctasq"])
+def test_a_killed_application_loses_its_background_jobs_and_no_job_of_the_queue(framework: str) -> None:
     duration_s, queued = 1.0, SLOTS + 1
     with LocalLab() as lab:
-        api = JobApi(lab, JobApiWish(FRAMEWORK, free_port(), SLOTS, Way.THREAD, duration_s))
+        api = JobApi(lab, JobApiWish(framework, free_port(), SLOTS, Way.THREAD, duration_s))
         api.start()
         with httpx.Client(base_url=api.url, trust_env=False, timeout=30) as client:
             background = [client.post("/fastapi/job").json()["job_id"] for _ in range(2)]
             for _ in range(queued):
-                client.post(f"/{FRAMEWORK}/job").raise_for_status()
-            wait_for(lambda: "running" in statuses(client, FRAMEWORK), "a job of the queue to start")
+                client.post(f"/{framework}/job").raise_for_status()
+            wait_for(lambda: "running" in statuses(client, framework), "a job of the queue to start")
             wait_for(lambda: set(statuses(client, "fastapi")) & {"running", "completed"} != set(), "a background job to start")
             os.kill(process_of(processes_of_lab(lab.lab_id, lab.folder), "tasks.job_app"), signal.SIGKILL)
         wait_for(lambda: not text_at(f"{api.url}/health"), "the application to die")
@@ -112,9 +113,11 @@ def test_a_killed_application_loses_its_background_jobs_and_no_job_of_the_queue(
         with httpx.Client(base_url=api.url, trust_env=False, timeout=30) as client:
             assert client.get("/fastapi/jobs").json()["count"] == 0
             assert {client.get(f"/fastapi/status/{job_id}").status_code for job_id in background} == {404}
-            wait_for(lambda: statuses(client, FRAMEWORK) == ["completed"] * queued, "the jobs of the queue to end")
-            for job in client.get(f"/{FRAMEWORK}/jobs").json()["jobs"]:
+            wait_for(lambda: statuses(client, framework) == ["completed"] * queued, "the jobs of the queue to end")
+            for job in client.get(f"/{framework}/jobs").json()["jobs"]:
                 assert_whole(job, duration_s)
+            assert client.delete(f"/{framework}/jobs").json() == {"deleted": queued}
+            assert client.get(f"/{framework}/jobs").json() == {"count": 0, "jobs": []}
 
 
 class Refusing(JobQueue):

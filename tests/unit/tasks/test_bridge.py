@@ -187,9 +187,15 @@ def test_it_says_where_it_imports_from_and_what_starting_its_python_takes(bridge
     assert 0 < bridge.ask("bare_start")["took_s"] < PATIENCE_S
 
 
-@pytest.mark.parametrize("order", [{"op": "job_worker", "slots": 1}, {"op": "job_monitor", "port": 1}], ids=lambda o: o["op"])
-def test_a_framework_without_jobs_for_an_application_says_so(bridge: BridgeProcess, order: dict[str, Any]) -> None:
-    assert bridge.ask(**order)["error"].startswith("LookupError: bare offers nothing for an application's jobs")
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ({"op": "job_worker", "slots": 1}, "nothing for an application's jobs"),
+        ({"op": "job_monitor", "port": 1}, "no monitor of its own"),
+    ],
+)
+def test_a_framework_without_jobs_for_an_application_says_so(bridge: BridgeProcess, order: dict[str, Any], said: str) -> None:
+    assert bridge.ask(**order)["error"].startswith(f"LookupError: bare offers {said}")
 
 
 def test_an_interpreter_with_the_framework_imported_takes_more_than_a_bare_one(bridge: BridgeProcess) -> None:
