@@ -26,8 +26,8 @@ pytestmark = pytest.mark.e2e
 TASKS = 100
 KILLS = 12
 KILLED_WITHIN = (0.2, 4.0)
-"""From the start of a command, in the times that its lab took to come up: before its lab, while that comes up, in a run, while one
-is stored."""
+"""From the start of a command, in the times that its lab took to come up: before that, while it comes up, in a run, while one is
+stored."""
 SHORT = ("--size", "paced_s=0.2", "--size", "half_s=0.2")
 
 
