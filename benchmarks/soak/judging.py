@@ -129,7 +129,7 @@ def _verdict(name: str, judged: Judged, windows: Sequence[Window], hours: Floats
         words = f"{judged.words}: too short to judge, {len(series)} windows after the warm-up and {FEWEST_WINDOWS} are needed"
         return Verdict(name, judged.unit, Finding.TOO_SHORT, words, len(series))
     lives = [windows[place].generation for place in places] if judged.per_worker_life else []
-    cuts = [place + 1 for place, (before, after) in enumerate(pairwise(lives)) if before != after and None not in (before, after)]
+    cuts = [place for place, (before, after) in enumerate(pairwise(lives), start=1) if before != after]
     by_hour = trend_of(hours[places], series, cuts)
     if by_hour is None:
         words = f"{judged.words}: cannot be judged, the worker lived too short each time ({len(cuts)} restarts)"

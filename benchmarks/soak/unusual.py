@@ -79,8 +79,9 @@ def stand_out(windows: Sequence[Window]) -> list[Unusual]:
         series = np.array([np.nan if value is None else value for value in values], np.float64)
         for place, middle in _far_off(series, watched):
             reasons[place].append(f"{watched.words}: {series[place]:.4g}, and {middle:.4g} around it")
-    for place, (before, after) in enumerate(pairwise(windows), start=1):
-        if None not in (before.generation, after.generation) and after.generation != before.generation:
+    lives = [(place, window.generation) for place, window in enumerate(windows) if window.generation is not None]
+    for (_, before), (place, after) in pairwise(lives):
+        if after != before:
             reasons[place].append("the worker was restarted")
     return [Unusual(window.index, tuple(found)) for window, found in zip(windows, reasons, strict=True) if found]
 

@@ -65,8 +65,11 @@ def test_a_single_failure_is_nothing_and_several_are_where_there_were_none() -> 
 
 
 def test_a_restart_stands_out_without_any_neighbours() -> None:
-    windows = [window(0), window(1, generation=None), window(2, generation=0), window(3, generation=1)]
-    assert [(found.index, found.reasons) for found in stand_out(windows)] == [(3, ("the worker was restarted",))]
+    windows = [window(number, generation=life) for number, life in enumerate([0, None, 0, 1, None, 2])]
+    assert [(found.index, found.reasons) for found in stand_out(windows)] == [
+        (3, ("the worker was restarted",)),
+        (5, ("the worker was restarted",)),
+    ]
 
 
 def test_with_too_few_neighbours_nothing_is_told() -> None:
