@@ -23,6 +23,8 @@ class Conclusion:
     evidence: tuple[Evidence, ...] = ()
     headings: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    missed: tuple[str, ...] = ()
+    """What was expected and is not so, each in words, for `just analyze --check` to fail on."""
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.headings) for row in self.rows):

@@ -162,6 +162,7 @@ def _conclusion(found: Conclusion) -> dict[str, Any]:
         "evidence": [dataclasses.asdict(item) for item in found.evidence],
         "headings": list(found.headings),
         "rows": [list(row) for row in found.rows],
+        "missed": list(found.missed),
     }
 
 

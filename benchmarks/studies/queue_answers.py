@@ -168,6 +168,7 @@ def _conclusion(found: Sequence[Judged]) -> Conclusion:
         rows=tuple(
             (one.variant, str(one.workers), number(one.figure), from_to(one.interval) or MISSING, one.words) for one in found
         ),
+        missed=tuple(f"{target.source}, {one.point}: {number(one.figure)} {target.unit}, {one.words}" for one in missed),
     )
 
 

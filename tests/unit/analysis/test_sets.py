@@ -5,6 +5,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from benchmarks.analysis.listing import list_sets
 from benchmarks.analysis.model import Analysis, TargetState
 from benchmarks.analysis.storing import DOCUMENT, MEASURES, PAIRS, TARGETS, WARNINGS, document_of, store
 from benchmarks.cli.analysis_tables import print_analysis, print_check, print_comparison, print_list
+from benchmarks.conclusion import Conclusion
 from benchmarks.record.flags import UNSUPPORTED, Severity
 from benchmarks.results.documents import ResultSetError, validate
 from benchmarks.results.result_set import ResultSet
@@ -147,6 +149,10 @@ def test_a_single_run_has_figures_and_no_claims(golden: Callable[[Golden], Path]
 def test_a_check_fails_for_each_reason(golden: Callable[[Golden], Path], good: Analysis) -> None:
     (missed,) = failures(good)
     assert missed.startswith("missed: enqueue to start, p95, steady: ")
+    answer = Conclusion("Is it fast?", "No.", decided=True, missed=("> 100 tasks/s, some: 90, missed",))
+    (scenario,) = good.scenarios
+    answered = replace(good, scenarios=(replace(scenario, conclusions=(answer,)),))
+    assert failures(answered) == (missed, "missed: > 100 tasks/s, some: 90, missed")
     reasons = failures(analyse(golden("invalid")))
     assert [reason.split(":")[0] for reason in reasons] == ["invalid"] * 4
     assert "leaky #1: task-lost" in reasons[1]

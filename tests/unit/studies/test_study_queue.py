@@ -232,6 +232,9 @@ def test_the_answers_are_one_side_by_side_and_one_for_each_target_that_was_measu
     assert one.text == "Met by quick with 1, slow with 1. Missed by none. Not certain of slow with 1."
     assert not one.decided
     assert ten.text == "Met by none. Missed by quick with 10."
+    assert (side_by_side.missed, one.missed) == ((), ())
+    (missed,) = ten.missed
+    assert missed.startswith("10 Workers: > 500 tasks/sec, quick_10: ")
     assert ten.decided
 
 
