@@ -167,6 +167,11 @@ study-fastapi *OPTIONS: _environments
     @{{ setup }}/for_lab.sh study fastapi "$@"
     @{{ lab }} study fastapi "$@"
 
+# Offer load for hours and account for every task: [VARIANTS] --hours 24 or --minutes 10
+[group('benchmarks')]
+benchmark-stress *OPTIONS: _environments _redis
+    @[[ "${1:--}" != -* ]] || set -- celery-prefork,asynctasq-async "$@"; {{ lab }} soak "$@"
+
 # Complete an interrupted result set, the latest or the one named
 [group('benchmarks')]
 benchmark-resume RESULT=(justfile_directory() / "results/latest") *OPTIONS: _environments

@@ -22,18 +22,18 @@ from benchmarks.cli.report import report_app
 from benchmarks.cli.run import run_app
 from benchmarks.cli.separation import separation_app
 from benchmarks.cli.settings import SettingsError
+from benchmarks.cli.soak import soak_app
 from benchmarks.cli.study import study_app
-from benchmarks.cli.terminal import heed_caller
+from benchmarks.cli.terminal import ENDING, heed_caller
 from benchmarks.results.documents import ResultSetError
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.transport import NodeError
 from tasks.causes import cause
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="queuelab: a benchmark lab for Python task queues.")
 for commands in (
     run_app,
+    soak_app,
     profile_app,
     separation_app,
     hand_app,

@@ -41,10 +41,11 @@ class _State:
         if not self.ended:
             return "time left: not known yet"
         mean_s = (time.monotonic() - self.began_s) / self.ended
-        return f"about {_duration(mean_s * (self.total - self.number + 1))} left"
+        return f"about {duration_in_words(mean_s * (self.total - self.number + 1))} left"
 
 
-def _duration(seconds: float) -> str:
+def duration_in_words(seconds: float) -> str:
+    """Hours and minutes, minutes and seconds, or seconds."""
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -66,7 +67,7 @@ class PlainDisplay:
     def end_run(self, title: str, outcome: str, good: bool) -> None:
         """Say how it ended."""
         mark = "ok     " if good else "INVALID"
-        elapsed = _duration(time.monotonic() - self._state.began_s)
+        elapsed = duration_in_words(time.monotonic() - self._state.began_s)
         self._console.print(
             f"[{self._state.number}/{self._state.total}] {mark} {title}: {outcome} ({elapsed})", markup=False, soft_wrap=True
         )

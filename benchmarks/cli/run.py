@@ -36,6 +36,7 @@ from benchmarks.record.flags import Flag
 from benchmarks.results.documents import ResultsDiskError
 from benchmarks.results.epochs import both_uncommitted, differences, moved_facts
 from benchmarks.results.result_set import ResultSet
+from benchmarks.results.soak_folder import SOAK
 from benchmarks.run.calibration import found_again
 from benchmarks.run.contract import Scenario
 from benchmarks.run.labs.lab import Lab
@@ -126,6 +127,8 @@ def _resume(path: Path, share: bool, accept_differences: bool) -> None:
             raise UserError(f"{path} holds no plan that this version can resume ({cause(error)})") from None
         if PROFILER in made_with:
             raise UserError(f"{path} holds profiles, which are not gone on with: make them anew with `just profile`")
+        if SOAK in made_with:
+            raise UserError(f"{path} holds soaks, which are not gone on with: what they measured is whole as far as it goes")
         with writing_to(path), lab_beside_others(LabName(plan.lab)) as running:
             missing = sorted({entry.variant for entry in plan.entries} - set(running.variants()))
             if missing:

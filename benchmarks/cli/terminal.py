@@ -15,6 +15,8 @@ import sys
 from collections.abc import Buffer
 from pathlib import Path
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a command to end, where it does not ignore it (as nohup has it)."""
 IGNORES_HANGUP_VARIABLE = "LAB_IGNORES_HANGUP"
 CALLER_FOLDER_VARIABLE = "LAB_CALLER_FOLDER"
 

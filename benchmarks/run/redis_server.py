@@ -44,6 +44,11 @@ class RedisServer:
             own=own,
         )
 
+    def clients(self) -> int:
+        """How many are connected."""
+        info: dict[str, Any] = self._metered(lambda: self._client.info("clients"))
+        return int(info["connected_clients"])
+
     def _info(self) -> tuple[dict[str, Any], RedisTraffic]:
         """INFO, and what this client had cost when Redis wrote it: Redis has counted the request by then, but neither the command
         nor its answer."""

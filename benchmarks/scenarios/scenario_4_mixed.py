@@ -151,8 +151,8 @@ class Mixed(CallsMockApi):
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:
         """The two phases; the second only where the first ended tasks."""
         sizes = context.sizes
-        mix, shape = _mix(context), shape_for_waiting(context, int(sizes["slots"]))
-        worker = WorkerWish(shape.processes, shape.concurrency, warm=_warm(sizes))
+        mix, shape = mixed_tasks(context), shape_for_waiting(context, int(sizes["slots"]))
+        worker = WorkerWish(shape.processes, shape.concurrency, warm=warm_tasks(sizes))
         capacity = yield PhasePlan(CAPACITY, mix, Prefilled(whole(sizes["tasks"])), worker, (MOCK_API_LOG,))
         rates = [rate for rate in limits_per_s(capacity()) if rate is not None]
         if len(rates) == 2:
@@ -189,7 +189,8 @@ class Mixed(CallsMockApi):
         return tasks.of_label(IO)
 
 
-def _mix(context: RunContext) -> Mix:
+def mixed_tasks(context: RunContext) -> Mix:
+    """The mix, as the run draws it."""
     sizes, per_ms = context.sizes, context.facts[CPU_FACT]
     waiting = tuple(TaskClass(HTTP, {"ms": sizes[name]}, IO, WEIGHTS[IO] / len(WAITS)) for name in WAITS)
     computing = tuple(
@@ -199,7 +200,7 @@ def _mix(context: RunContext) -> Mix:
     return Mix((*waiting, *computing), seed_of(context.seed, "mix"))
 
 
-def _warm(sizes: Sizes) -> Mix:
+def warm_tasks(sizes: Sizes) -> Mix:
     """Has every process connect and import what the tasks need."""
     return Mix((TaskClass(HTTP, {"ms": sizes[WAITS[0]]}), TaskClass(CPU, 1)), evenly=True)
 

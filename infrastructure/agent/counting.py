@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -12,10 +12,10 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from infrastructure.agent.shedding import EVENT_FILES, Taken, bytes_taken, drop_before, records_after
 from infrastructure.event_log import EVENT_DTYPE, Events, events_from_bytes
 from tasks.events import RECORD, Kind, Outcome
 
-EVENT_FILES = "*.events"
 _CHUNK_BYTES = RECORD.size * 64 * 1024
 _OPEN_STARTS_LIMIT = 200_000
 
@@ -295,7 +295,7 @@ class EventReader:
                 end_to_end=durations.end_to_end.reading(),
                 lateness=durations.lateness.reading(),
                 emission=durations.emission.reading(),
-                log_bytes=sum(path.stat().st_size for path in self._folder.glob(EVENT_FILES)),
+                log_bytes=sum(bytes_taken(path) for path in self._folder.glob(EVENT_FILES)),
             )
 
     def clear(self) -> None:
@@ -321,6 +321,17 @@ class EventReader:
                 while left > 0 and (portion := file.read(min(left, _CHUNK_BYTES))):
                     left -= len(portion)
                     yield portion
+
+    def records_after(self, cursors: Mapping[str, int], most_bytes: int) -> Taken:
+        """What the log has behind cursors (:mod:`infrastructure.agent.shedding`)."""
+        with self._lock:
+            return records_after(self._folder, cursors, most_bytes)
+
+    def drop_before(self, cursors: Mapping[str, int]) -> None:
+        """Give back the space of what lies before cursors; it stays counted. In :meth:`raw` it reads as zeros."""
+        with self._lock:
+            self._refresh()
+            drop_before(self._folder, cursors)
 
     def _refresh(self) -> None:
         for events in self._tail.new():

@@ -1,6 +1,7 @@
 """What is done for each of the agent's routes (``infrastructure.agent.http``), but for the session."""
 
 import asyncio
+import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,8 @@ from infrastructure.agent import metrics
 from infrastructure.agent.node import Node
 from infrastructure.agent.parsing import body_of, number_of, query_of
 from infrastructure.agent.requests import (
+    EventsDrop,
+    EventsTake,
     HealthBegin,
     LabState,
     MessagesRead,
@@ -253,6 +256,19 @@ class Endpoints:
     async def events_clear(self, _: Request) -> Response:
         """Empty the event log."""
         await asyncio.to_thread(self._node.events.clear)
+        return JSONResponse({})
+
+    async def events_take(self, request: Request) -> Response:
+        """What the event log has behind cursors: the new cursors on a line of their own, and the records."""
+        body = await body_of(request, EventsTake)
+        taken = await asyncio.to_thread(self._node.events.records_after, body.cursors, body.most_bytes)
+        head = json.dumps(dict(taken.cursors)).encode() + b"\n"
+        return Response(head + taken.records, media_type="application/octet-stream")
+
+    async def events_drop(self, request: Request) -> Response:
+        """Give back the space of what was taken."""
+        body = await body_of(request, EventsDrop)
+        await asyncio.to_thread(self._node.events.drop_before, body.cursors)
         return JSONResponse({})
 
     async def counts(self, request: Request) -> Response:

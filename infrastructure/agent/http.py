@@ -42,6 +42,8 @@ GET /queues/depth?queue=     waiting, claimed, delayed
 GET /redis/own               traffic: a RedisTraffic of all purges and depths so far, whoever asked; null during one
 GET /events                  all event files, whole records, as application/octet-stream
 POST /events/clear           ``{}``
+POST /events/take            cursors, most_bytes → a line of JSON, the new cursors, and whole records from the old ones to these
+POST /events/drop            cursors → ``{}``; what lies before them takes no space any more (``infrastructure.agent.shedding``)
 GET /counts?run=             for each phase its :class:`~infrastructure.agent.counting.PhaseCounts`
 GET /events/count            of ?kind=, ?run= and ?phase=: for each outcome how many records there are
 POST /samples/begin          interval_s → ``{}``; of the worker's tree, or the web application's, as are the next three
@@ -112,6 +114,8 @@ def create_app(node: Node) -> Starlette:
         ("GET", "/redis/own"): endpoints.redis_own,
         ("GET", "/events"): endpoints.events,
         ("POST", "/events/clear"): endpoints.events_clear,
+        ("POST", "/events/take"): endpoints.events_take,
+        ("POST", "/events/drop"): endpoints.events_drop,
         ("GET", "/events/count"): endpoints.events_count,
         ("GET", "/counts"): endpoints.counts,
         ("POST", "/samples/begin"): endpoints.samples_begin,

@@ -96,6 +96,19 @@ class QueuesPurge(Body):
     queues: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
 
 
+class EventsTake(Body):
+    """What of the event log was taken before, by file, and how much of the rest is wanted at once."""
+
+    cursors: dict[str, Annotated[int, Field(ge=0)]]
+    most_bytes: int = Field(ge=48, le=64 * 1024 * 1024)
+
+
+class EventsDrop(Body):
+    """Up to where the files of the event log are needed no more."""
+
+    cursors: dict[str, Annotated[int, Field(ge=0)]]
+
+
 class LabState(Body):
     """What the runner is doing, for those who watch: the run, its phase and how far it is (``done`` of ``planned`` tasks, a plan
     of 0 being an open one), and the runs of the suite. ``running`` is false between two runs."""

@@ -1,5 +1,7 @@
 """The event log of a node."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.run.nodes.transport import Transport
@@ -46,6 +48,17 @@ class LogCalls(Transport):
     def clear_events(self) -> None:
         """Empty the node's event log."""
         self._post("/events/clear")
+
+    def take_events(self, cursors: Mapping[str, int], most_bytes: int) -> tuple[bytes, dict[str, int]]:
+        """Whole records of the node's event log behind cursors (none: from its start), at most so many bytes, and the cursors
+        behind these."""
+        answer = self._request("POST", "/events/take", json={"cursors": dict(cursors), "most_bytes": most_bytes}).content
+        head, _, records = answer.partition(b"\n")
+        return records, json.loads(head)
+
+    def drop_events(self, cursors: Mapping[str, int]) -> None:
+        """Have the node give back the space of all before the cursors."""
+        self._post("/events/drop", {"cursors": dict(cursors)})
 
     def counts(self, run: int) -> dict[int, PhaseCounts]:
         """What the node's event log says of a run by now, by phase."""

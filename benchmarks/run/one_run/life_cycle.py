@@ -27,7 +27,7 @@ def make(run: RunInProgress) -> RecordedRun:
     Raises LabError where it was to be made in a way that there is not."""
     failure: str | None = None
     try:
-        run.known.context = _begin(run)
+        run.known.context = begin(run)
         _go_through_phases(run, run.known.context)
         end_web(run)
         end_worker(run)
@@ -40,8 +40,8 @@ def make(run: RunInProgress) -> RecordedRun:
     return collect(run, failure)
 
 
-def _begin(run: RunInProgress) -> RunContext:
-    """Have nodes without a worker and without events; what the scenario may know of the run."""
+def begin(run: RunInProgress) -> RunContext:
+    """Have nodes without a worker and without events; what the scenario may know of the run. Raises NodeError."""
     run.worker.kill_worker()
     run.worker.clear_events()
     run.producer.clear_events()

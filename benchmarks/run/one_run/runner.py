@@ -1,7 +1,8 @@
 """Makes runs in a lab."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Self
 
@@ -52,7 +53,8 @@ class Runner:
         """Make a run. One that cannot be made comes back with its failure, and with what is broken of the lab itself, if that is
         why."""
         try:
-            recorded = self._make(spec)
+            with self.begun(spec) as run:
+                recorded = make(run)
         except NodeError as error:
             recorded = RecordedRun.never_begun(spec, cause(error))
         if recorded.failure is None:
@@ -67,7 +69,9 @@ class Runner:
         logs = {**recorded.logs, fault.part: fault.log}
         return replace(recorded, failure=f"{recorded.failure}\n{fault.text}", logs=logs, lab_fault=fault)
 
-    def _make(self, spec: RunSpec) -> RecordedRun:
+    @contextmanager
+    def begun(self, spec: RunSpec) -> Iterator[RunInProgress]:
+        """A run whose nodes are held, and on which nothing else runs. Raises NodeError."""
         worker = self._hold(f"worker-{spec.variant}", self._lab.worker_url(spec.variant))
         producer = self._hold(f"producer-{spec.framework}", self._lab.producer_url(spec.framework))
         self._require_alone(spec.variant)
@@ -75,7 +79,7 @@ class Runner:
         places = Places(worker, producer, queue_of(spec.variant), self._lab.redis_url, self._lab.mock_api_url)
         deadline_s = time.monotonic() + spec.timeout_s
         try:
-            return make(RunInProgress(spec, places, server, self._machine, self._observer, deadline_s, queues=[places.queue]))
+            yield RunInProgress(spec, places, server, self._machine, self._observer, deadline_s, queues=[places.queue])
         finally:
             server.close()
 

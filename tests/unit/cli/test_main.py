@@ -16,8 +16,9 @@ from benchmarks.cli import hand_tools
 from benchmarks.cli import run as run_command
 from benchmarks.cli.choices import scenarios_of, sizes_of
 from benchmarks.cli.console import UserError
-from benchmarks.cli.main import ENDING, main
+from benchmarks.cli.main import main
 from benchmarks.cli.settings import Settings
+from benchmarks.cli.terminal import ENDING
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.transport import NodeError
 from benchmarks.scenarios import all_scenarios
