@@ -6,8 +6,9 @@ from benchmarks.run.profiling import PROFILED
 
 
 def failures(analysis: Analysis) -> tuple[str, ...]:
-    """Every reason why it may not, in words: a missed target (of the scenarios or of a study), an invalid run, or not one valid run (unless nothing but profiles
-    was to be made). Excluded runs, warnings, anti-patterns and targets that were not measured let it pass."""
+    """Every reason why it may not, in words: a missed target (of the scenarios or of a study), an invalid run, or not one valid
+    run (unless nothing but profiles was to be made). Excluded runs, warnings, anti-patterns and targets that were not measured
+    let it pass."""
     reasons = [
         f"missed: {missed.target.name}, {missed.variant}: {missed.text} ({missed.target.source})"
         for missed in analysis.missed_targets()
