@@ -129,7 +129,7 @@ def _forks(data: ChartData) -> Conclusion | None:
         return _mean(data, name, "baseline_rss_mb") - _mean(data, name, "baseline_mb")
 
     ordered = sorted(names, key=counted_again_mb, reverse=True)
-    worst = ordered[0]
+    worst, enough = ordered[0], _enough(data, names, "baseline_rss_mb")
     rss, pss = (number(data.mean(worst, measure)) for measure in ("baseline_rss_mb", "baseline_mb"))
     processes = number(data.mean(worst, "processes_count"))
     text = (
@@ -138,8 +138,8 @@ def _forks(data: ChartData) -> Conclusion | None:
     )
     return Conclusion(
         question="What does summed RSS make of processes that share memory?",
-        text=text,
-        decided=True,
+        text=text + _doubt(enough),
+        decided=enough,
         evidence=tuple(Evidence(name, "baseline_rss_mb") for name in ordered),
         **_table(
             data,
@@ -198,7 +198,7 @@ def _between(data: ChartData) -> Conclusion | None:
         return _mean(data, name, "peak_vm_mb") - _mean(data, name, "peak_seldom_mb")
 
     ordered = sorted(names, key=missed, reverse=True)
-    worst = ordered[0]
+    worst, enough = ordered[0], _enough(data, names, "peak_vm_mb")
     seldom, peak = (number(data.mean(worst, measure)) for measure in ("peak_seldom_mb", "peak_vm_mb"))
     per_s = number(data.mean(worst, "samples_per_s"))
     text = f"With one sample a second {_words(data, worst)} would seem to take {seldom} MB, with {per_s} of them {peak} MB."
@@ -218,8 +218,8 @@ def _between(data: ChartData) -> Conclusion | None:
     cost = max(data.mean(name, "sampling_cpu_percent") or 0.0 for name in names)
     return Conclusion(
         question="What peak lies between two samples?",
-        text=f"{text} The samples took {number(cost)} % of a core at most.",
-        decided=bool(marked),
+        text=f"{text} The samples took {number(cost)} % of a core at most.{_doubt(enough)}",
+        decided=bool(marked) and enough,
         evidence=tuple(Evidence(name, "peak_vm_mb") for name in ordered),
         **_table(
             data,

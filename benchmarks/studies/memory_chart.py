@@ -77,9 +77,8 @@ def _ideal(run: StoredRun) -> Guide | None:
     order = next((task["argument"] for task in _classes(run) if "time_s" in (task["argument"] or ())), None)
     if order is None:
         return None
-    at_once = 1 if run.result.point["approach"] == "sequential" else int(order["at_once"])
     size_mb = order["size_bytes"] / BYTES_PER_MB
-    return Guide("ideal", *ideal_steps(int(order["subtasks"]), at_once, float(order["time_s"]), size_mb))
+    return Guide("ideal", *ideal_steps(int(order["subtasks"]), int(order["at_once"]), float(order["time_s"]), size_mb))
 
 
 def _classes(run: StoredRun) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.chart import Chart
 from benchmarks.conclusion import Conclusion
 from benchmarks.record.run_data import RunData
 from benchmarks.record.subtasks.course import SUBTASKS
@@ -279,9 +281,12 @@ def test_a_peak_that_is_missed_is_said_with_how_often_one_looked() -> None:
 
 @pytest.mark.parametrize("runs", [1, 3])
 def test_few_runs_decide_nothing(runs: int) -> None:
-    found = answer(chart_data(runs), "how much memory")
-    assert not found.decided
-    assert found.text.endswith("Fewer than 4 runs of a point decide nothing.")
+    found = memory_conclusions(chart_data(runs))
+    assert len(found) == 4
+    for answered in found:
+        assert not answered.decided
+        assert answered.text.endswith("Fewer than 4 runs of a point decide nothing.")
+    assert all(answered.decided for answered in memory_conclusions(chart_data(4)))
 
 
 @pytest.mark.parametrize("lacking", [*SAME, "added_mb", "execution_s", "retained_vm_mb"])
@@ -307,3 +312,49 @@ def test_the_files_have_every_point_with_its_means_and_intervals() -> None:
 
 def test_nothing_measured_is_no_file() -> None:
     assert memory_documents(ChartData((), None, {}, {}), "2026-11-20T10:00:00+00:00", {}) == {}
+
+
+class Stored:
+    """A run of a set: two subtasks one after another, and footprints that say how much it had added."""
+
+    def __init__(self, added_mb: float, order: Mapping[str, object] | None) -> None:
+        self.result = SimpleNamespace(value={"added_mb": added_mb, "baseline_vm_mb": 60.0}.get)
+        self.record = {"phases": [{"tasks": {"classes": [{"argument": order}]}}]}
+        self._added_mb = added_mb
+
+    def reading(self, device: str) -> pd.DataFrame:
+        if device == SUBTASKS:
+            return parts_of(events([part(0, 2 * S, 3 * S), part(1, 3 * S, 4 * S)]), 7, 1)
+        rows = {1.0: 60.0, 1.9: 60.0, 2.5: 60 + self._added_mb, 4.3: 60.0, 9.0: 60.0}
+        return pd.DataFrame([{"at_ns": int(at_s * S), "vm_rss_bytes": int(mb * MB)} for at_s, mb in rows.items()])
+
+
+ORDER = {"subtasks": 2, "at_once": 1, "size_bytes": 20 * MB, "time_s": 1.0}
+
+
+def drawn(runs: Sequence[Stored], approach: str = "sequential") -> list[Chart]:
+    return list(
+        STUDY.charts(
+            ChartData(
+                *(("one",), None, {"one": {}}),
+                *({"one": tuple(runs)}, {"one": {"approach": approach}}, {"one": "some-variant"}),  # type: ignore[arg-type]
+            )
+        )
+    )
+
+
+def test_the_picture_has_a_panel_for_each_approach_the_typical_run_of_each_variant_and_the_ideal() -> None:
+    (chart,) = drawn([Stored(20, ORDER), Stored(90, ORDER), Stored(21, ORDER)])
+    assert (chart.name, chart.file) == ("memory-comparison", "memory_comparison")
+    (panel,) = chart.panels
+    (line,), (ideal,) = panel.series, panel.guides
+    assert line.variant == "some-variant"
+    assert [round(value, 3) for value in line.x] == [-0.1, 0.5, 2.3], "from a moment before the first to a moment after the last"
+    assert [round(float(value), 3) for value in line.y] == [0, 21, 0], "of the run nearest the median"
+    assert (ideal.label, [*ideal.x], [*ideal.y]) == ("ideal", [0, 0, 1, 1, 2, 2], [0, 20, 20, 20, 20, 0])
+
+
+def test_without_a_sound_run_or_its_order_there_is_no_picture() -> None:
+    assert drawn([]) == []
+    assert drawn([Stored(20, None)]) == []
+    assert drawn([Stored(20, ORDER)], "unheard-of") == []
