@@ -6,6 +6,7 @@ from itertools import groupby
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -212,27 +213,25 @@ def _before_and_after(change: Change) -> tuple[Text, Text]:
 
 
 def print_list(console: Console, listed: Iterable[Listed]) -> None:
-    """A line for each folder."""
-    table = _table("")
-    for heading in ("folder", "made (UTC)", "label", "lab", "scenarios", "variants", "valid / made", "state"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("folder", "valid / made"))
-    for found in listed:
-        name = clean(found.path.name + (" (latest)" if found.latest else ""))
-        if found.problem is not None:
-            table.add_row(name, *[""] * 6, clean(f"no result set: {found.problem}", "yellow"))
-            continue
-        complete = found.state == "complete" and 0 < found.made_runs == found.valid_runs
-        table.add_row(
-            name,
-            clean(found.created_utc.removesuffix("+00:00").replace("T", " ")),
-            clean(found.label),
-            clean(found.lab),
-            clean(", ".join(found.scenarios)),
-            clean(f"{len(found.variants)}: {', '.join(found.variants)}" if found.variants else "none"),
-            clean(f"{found.valid_runs} / {found.made_runs}"),
-            clean(found.state, "" if complete else "yellow"),
-        )
-    console.print(table if table.row_count else "There are no result sets yet.")
+    """Of each folder its name, and below that when, where and how soundly it was made, and what is in it."""
+    sets = list(listed)
+    for found in sets:
+        console.print(clean(found.path.name + (" (latest)" if found.latest else ""), "bold"), soft_wrap=True)
+        console.print(Padding(_listed(found), (0, 0, 0, 2)))
+    if not sets:
+        console.print("There are no result sets yet.")
+
+
+def _listed(found: Listed) -> Text:
+    if found.problem is not None:
+        return clean(f"no result set: {found.problem}", "yellow")
+    complete = found.state == "complete" and 0 < found.made_runs == found.valid_runs
+    made = found.created_utc.removesuffix("+00:00").replace("T", " ")
+    what = "scenarios" if all(name.isdecimal() for name in found.scenarios) else "measured"
+    facts = clean(f"{made} UTC, lab {found.lab}, label {found.label}, ")
+    facts.append_text(clean(f"{found.valid_runs} of {found.made_runs} runs valid, {found.state}", "" if complete else "yellow"))
+    names = f"{len(found.variants)}: {', '.join(found.variants)}" if found.variants else "none"
+    return Text("\n").join([facts, clean(f"{what} {', '.join(found.scenarios)}; variants {names}", "dim")])
 
 
 def _figures(scenario: ScenarioAnalysis) -> Table:

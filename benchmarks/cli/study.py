@@ -124,7 +124,7 @@ def _all(**given: Any) -> None:
 
 def _measure(studies: Sequence[Study], asked_for: Asked, sizes: Mapping[str, float | int], levels: Levels) -> None:
     """Refuse what makes no sense, say what is expected, and run it."""
-    settings = _with_limits(asked_for.settings, studies, asked_for.preset)
+    settings = with_limits(asked_for.settings, studies, asked_for.preset)
     scenarios: list[Scenario] = list(studies)
     plan = plan_of(settings, asked_for.lab, asked_for.preset, scenarios, (), dict(sizes))
     require_sense(plan, scenarios)
@@ -147,13 +147,15 @@ def _measure(studies: Sequence[Study], asked_for: Asked, sizes: Mapping[str, flo
             execute(plan, scenarios, lab, results, flags)
 
 
-def _with_limits(settings: Settings, studies: Sequence[Study], preset: PresetName) -> Settings:
-    """As many runs, and runs as long, as the studies want where the user does not say."""
+def with_limits(settings: Settings, studies: Sequence[Study], preset: PresetName) -> Settings:
+    """As many runs, and runs as long, as the studies want where the user does not say. With the preset quick none is made again:
+    it decides nothing, and is to be short on any machine."""
     name = "benchmark_run_timeout_seconds"
     limits = () if name in settings.model_fields_set else (study.run_timeout_s.get(preset, 0.0) for study in studies)
     wanted = settings.benchmark_runs or max(study.runs[preset] for study in studies)
     timeout_s = max(settings.benchmark_run_timeout_seconds, *limits, 0.0)
-    return settings.model_copy(update={"benchmark_runs": wanted, name: timeout_s})
+    at_most = settings.benchmark_max_runs or (wanted if preset is PresetName.QUICK else None)
+    return settings.model_copy(update={"benchmark_runs": wanted, "benchmark_max_runs": at_most, name: timeout_s})
 
 
 def _chosen(lab: Lab, named: Sequence[str]) -> tuple[tuple[Variant, bool], ...]:

@@ -14,10 +14,11 @@ import typer
 
 from benchmarks.cli import hand_tools
 from benchmarks.cli import run as run_command
-from benchmarks.cli.choices import scenarios_of, sizes_of
+from benchmarks.cli.choices import PresetName, scenarios_of, sizes_of
 from benchmarks.cli.console import UserError
 from benchmarks.cli.main import main
-from benchmarks.cli.settings import Settings
+from benchmarks.cli.settings import Settings, load_settings
+from benchmarks.cli.study import with_limits
 from benchmarks.cli.terminal import ENDING
 from benchmarks.run.labs.lab import LabError
 from benchmarks.run.nodes.transport import NodeError
@@ -103,6 +104,15 @@ def test_a_study_that_cannot_be_run_as_asked_is_refused_with_what_works(
     assert code in (1, 2)
     assert [words for words in told if words not in errors] == []
     assert not (tmp_path / "results").exists()
+
+
+def test_with_the_preset_quick_no_run_of_a_study_is_made_again() -> None:
+    studies = list(all_studies().values())
+    quick, standard = (with_limits(load_settings(), studies, preset) for preset in (PresetName.QUICK, PresetName.STANDARD))
+    assert (quick.benchmark_runs, quick.benchmark_max_runs) == (1, 1)
+    assert (standard.benchmark_runs, standard.benchmark_max_runs) == (4, None)
+    asked = with_limits(load_settings(benchmark_runs=2, benchmark_max_runs=6), studies, PresetName.QUICK)
+    assert (asked.benchmark_runs, asked.benchmark_max_runs) == (2, 6)
 
 
 @pytest.mark.parametrize("arguments", [["--scenario", "pools"], ["--scenario", "study_pools"]])
