@@ -1,5 +1,6 @@
 """The commands that say what result sets mean: analyze, compare, list, export."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,13 @@ from benchmarks.analysis.check import failures
 from benchmarks.analysis.compare_sets import compare_sets
 from benchmarks.analysis.export import export as write_export
 from benchmarks.analysis.listing import list_sets
+from benchmarks.analysis.soaks import soak_faults, soaks_of
 from benchmarks.analysis.storing import store
 from benchmarks.analysis.targets import TARGETS, read_targets
 from benchmarks.cli.analysis_tables import print_analysis, print_check, print_comparison, print_list
 from benchmarks.cli.choices import Result, chosen_result
 from benchmarks.cli.settings import load_settings
+from benchmarks.cli.soak_display import print_soaks
 from benchmarks.results.result_set import ResultSet
 
 analysis_app = typer.Typer()
@@ -30,15 +33,26 @@ def analyze(
 ) -> None:
     """Describe every measure, compare every pair of variants, warn, and hold all against the targets; written into the result
     set's folder as well."""
-    analysis = analyse(chosen_result(result), read_targets(targets or TARGETS))
+    path = chosen_result(result)
+    soaks = soaks_of(path)
+    if soaks:
+        print_soaks(console, soaks)
+    if soaks and not ResultSet.open(path).stored_runs():
+        _check(soak_faults(soaks), check)
+        return
+    analysis = analyse(path, read_targets(targets or TARGETS))
     written = store(analysis)
     print_analysis(console, analysis)
     console.print(f"\nWritten: {', '.join(file.name for file in written)} in [bold]{analysis.path}[/bold]", soft_wrap=True)
-    if check:
-        reasons = failures(analysis)
-        print_check(console, reasons)
-        if reasons:
-            raise typer.Exit(1)
+    _check((*failures(analysis), *soak_faults(soaks)), check)
+
+
+def _check(reasons: Sequence[str], check: bool) -> None:
+    if not check:
+        return
+    print_check(console, reasons)
+    if reasons:
+        raise typer.Exit(1)
 
 
 @analysis_app.command()

@@ -11,11 +11,14 @@ from rich.text import Text
 
 from benchmarks.cli.progress import duration_in_words
 from benchmarks.run.soaking.watching import SoakStatus, SoakWatcher
+from benchmarks.soak.judging import Finding
 from benchmarks.soak.summary import SoakEvent, SoakSummary, faults
 from benchmarks.words import number
 
 LINE_EVERY_S = 60.0
 MB = 1e6
+SHOWN = 20
+STYLES = {Finding.DRIFTS: "yellow", Finding.UNDECIDED: "yellow", Finding.TOO_SHORT: "dim", Finding.NOT_READ: "dim"}
 
 
 def status_line(status: SoakStatus) -> str:
@@ -136,5 +139,12 @@ def print_soaks(console: Console, summaries: Sequence[SoakSummary]) -> None:
         table.add_row(heading, *map(cell, summaries))
     console.print(table)
     for summary in summaries:
+        for verdict in summary.verdicts:
+            words = (verdict.words, STYLES.get(verdict.finding, ""))
+            console.print(Text.assemble((f"{summary.variant}: ", "bold"), words), soft_wrap=True)
+        if summary.stand_out:
+            shown = ", ".join(str(found.index) for found in summary.stand_out[:SHOWN])
+            more = ", ..." if len(summary.stand_out) > SHOWN else ""
+            console.print(Text(f"{summary.variant}: windows that stand out: {shown}{more}"), soft_wrap=True)
         for fault in faults(summary):
-            console.print(Text.assemble((f"{summary.variant}: ", "bold"), (fault, "yellow")), soft_wrap=True)
+            console.print(Text.assemble((f"{summary.variant}: ", "bold"), (fault, "bold yellow")), soft_wrap=True)

@@ -42,6 +42,8 @@ class SoakPlan:
     """As many tasks more, whose first attempt is to fail."""
     capacity_tasks: int = 2_000
     """What the capacity is measured with."""
+    warm_up_s: float = 0.0
+    """Left out where slopes are judged; 0: a tenth of the soak, and at most 10 minutes."""
     slo_ms: float = 0.0
     """What the 99th percentile of latency over the whole soak may be; 0: nothing is asked of it."""
     steps: tuple[Step, ...] = ()
@@ -51,7 +53,7 @@ class SoakPlan:
         for name in ("duration_s", "window_s", "burst_every_s", "share", "burst_factor", "burst_s", "capacity_tasks"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} of a soak must be positive, not {getattr(self, name)}")
-        for name in ("fail_share", "retry_share", "slo_ms"):
+        for name in ("fail_share", "retry_share", "warm_up_s", "slo_ms"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} of a soak must be at least 0, not {getattr(self, name)}")
         if self.fail_share > 0.5 or self.retry_share > 0.5:
@@ -65,13 +67,18 @@ class SoakPlan:
 
     @classmethod
     def of(cls, duration_s: float, sizes: Mapping[str, float], steps: Sequence[Step] = ()) -> "SoakPlan":
-        """A plan with sizes by name. Where they do not say so, windows are of 60 s and a burst comes every 10 minutes; in a soak
-        of less than an hour a 60th and a 6th of it."""
+        """A plan with sizes by name. Where they do not say so, windows are of a 360th of it, within 2 and 60 s: enough of them
+        to be judged; and a burst comes every 10 minutes, in a soak of less than an hour at every 6th of it."""
         defaults = {
-            "window_s": 60.0 if duration_s >= LONG_S else max(1.0, duration_s / 60),
+            "window_s": min(60.0, max(2.0, round(duration_s / 360))),
             "burst_every_s": 600.0 if duration_s >= LONG_S else max(duration_s / 6, 2 * sizes.get("burst_s", BURST_S)),
         }
         return cls(duration_s, steps=tuple(steps), **{**defaults, **sizes})  # type: ignore[arg-type]
+
+    @property
+    def judged_after_s(self) -> float:
+        """When what is judged begins."""
+        return self.warm_up_s or min(600.0, self.duration_s / 10)
 
     def base_rate_per_s(self, capacity_per_s: float | None) -> float:
         """What is offered between bursts, at the beginning of a curve."""

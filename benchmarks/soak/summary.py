@@ -5,7 +5,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from benchmarks.soak.books import Totals
+from benchmarks.soak.judging import Finding, Verdict
+from benchmarks.soak.steps import Step
+from benchmarks.soak.unusual import Unusual
+from benchmarks.statistics import Interval
 
+MOST_STAND_OUT = 200
 RUNNING, COMPLETE, INTERRUPTED, DISK_FULL, FAILED = "running", "complete", "interrupted", "disk-full", "failed"
 STATES: Mapping[str, str] = {
     RUNNING: "its runner is at work, or was ended without a chance to say so",
@@ -60,6 +65,10 @@ class SoakSummary:
     longest_emptying_s: float | None
     lab_memory_greatest_bytes: float | None
     disk_bytes: int
+    verdicts: tuple[Verdict, ...] = ()
+    """At its end; none while it goes on."""
+    stand_out: tuple[Unusual, ...] = ()
+    """The windows that do, the first :data:`MOST_STAND_OUT` of them."""
     plan: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -78,7 +87,24 @@ class SoakSummary:
         totals = {f.name: data["totals"][f.name] for f in fields(Totals)}
         for name in ("lost_ranges", "doubled_ranges"):
             totals[name] = tuple((first, last) for first, last in totals[name])
-        return cls(**{**own, "totals": Totals(**totals)})
+        verdicts = tuple(_verdict(verdict) for verdict in data.get("verdicts", ()))
+        stand_out = tuple(Unusual(found["index"], tuple(found["reasons"])) for found in data.get("stand_out", ()))
+        return cls(**{**own, "totals": Totals(**totals), "verdicts": verdicts, "stand_out": stand_out})
+
+
+def _verdict(data: Mapping[str, Any]) -> Verdict:
+    def interval(name: str) -> Interval | None:
+        return None if data[name] is None else Interval(**data[name])
+
+    return Verdict(
+        **{
+            **data,
+            "finding": Finding(data["finding"]),
+            "per_hour_interval": interval("per_hour_interval"),
+            "per_task_interval": interval("per_task_interval"),
+            "steps": tuple(Step(**step) for step in data["steps"]),
+        }
+    )
 
 
 def faults(summary: SoakSummary) -> Sequence[str]:
@@ -101,6 +127,7 @@ def faults(summary: SoakSummary) -> Sequence[str]:
         found.append(f"its worker died {summary.worker_deaths} times; the ends of its logs are in the folder workers")
     if summary.bursts_emptied < summary.bursts:
         found.append(f"after {summary.bursts - summary.bursts_emptied} of {summary.bursts} bursts the worker did not catch up")
+    found += [verdict.words for verdict in summary.verdicts if verdict.finding is Finding.DRIFTS]
     if summary.slo_ms and (summary.p99_ms is None or summary.p99_ms > summary.slo_ms):
         reached = "is not known" if summary.p99_ms is None else f"is {summary.p99_ms:,.0f} ms"
         found.append(f"the 99th percentile of latency {reached}, and was to be at most {summary.slo_ms:g} ms")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.agent.errors import BridgeError
-from infrastructure.agent.logs import log_tail
+from infrastructure.agent.logs import emptied, log_tail
 from infrastructure.agent.processes import exit_text
 from tasks.causes import cause
 from tasks.redis_traffic import NO_TRAFFIC, OWN_ORDERS, RedisTraffic
@@ -118,7 +118,7 @@ class BridgeClient:
         if self._closed:
             raise BridgeError("the node is shutting down")
         if self._process is None or self._process.poll() is not None:
-            with self.log.open("wb") as log:
+            with emptied(self.log) as log:
                 try:
                     self._process = subprocess.Popen(
                         self._command,

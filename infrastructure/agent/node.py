@@ -3,6 +3,7 @@ worker, a process tree that is supervised and sampled, is on a producer node its
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import shutil
@@ -21,6 +22,7 @@ from infrastructure.agent.counting import EventReader
 from infrastructure.agent.elsewhere import addresses_of, foreign_connections
 from infrastructure.agent.errors import BridgeError, NodeConflictError, SupervisionError
 from infrastructure.agent.footprints import FootprintSeries
+from infrastructure.agent.logs import cut_down
 from infrastructure.agent.memory_profile import under_memray
 from infrastructure.agent.metrics import AgentScrape, ProducerScrape, Scrape, WorkerScrape
 from infrastructure.agent.processes import below, connections, descendants
@@ -40,6 +42,8 @@ from tasks.contract import MOCK_API_URL_VARIABLE, OPTIONAL_PATH_VARIABLE, Depth,
 CHECKOUT = Path(__file__).resolve().parents[2]
 WATCH_INTERVAL_S = 0.2
 """How often the agent looks whether its worker and its own parent are still there."""
+LOOKS_A_LOG = 50
+"""Of these looks, how many until the next at how long the logs are."""
 _CONNECT_LIMIT_S = 60.0
 _CONNECT_POLL_S = 0.1
 _SCRAPE_BRIDGE_WAIT_S = 0.5
@@ -192,7 +196,12 @@ class Node:
     async def watch(self) -> None:
         """Notice ended children, and the end of the agent's parent; returns when that has happened."""
         parent = self.settings.parent_pid
-        while parent is None or os.getppid() == parent:
+        for look in itertools.count():
+            if parent is not None and os.getppid() != parent:
+                break
+            if look % LOOKS_A_LOG == 0:
+                for log in (self.bridge.log, *self.worker.logs):
+                    cut_down(log)
             self.bridge.poll()
             try:
                 await self.worker.check()

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from infrastructure.agent.errors import NodeConflictError, SupervisionError
-from infrastructure.agent.logs import log_tail
+from infrastructure.agent.logs import emptied, log_tail
 from infrastructure.agent.processes import descendants, exit_text, is_resource_tracker, reap_orphans, send
 from tasks.causes import cause
 from tasks.contract import WorkerCommand
@@ -209,7 +209,7 @@ class Supervisor:
         await self.kill()
 
     def _spawn(self, command: WorkerCommand, log: Path, inherited: Sequence[int]) -> _Root:
-        with log.open("wb") as file:
+        with emptied(log) as file:
             process = subprocess.Popen(
                 command.arguments,
                 stdin=subprocess.DEVNULL,

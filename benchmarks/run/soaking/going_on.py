@@ -2,7 +2,7 @@
 
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from benchmarks.run.soaking.timeline import NS_PER_S, Timeline
 from benchmarks.run.soaking.watching import SoakStatus, SoakWatcher
 from benchmarks.soak.books import Totals
 from benchmarks.soak.folding import Fold
+from benchmarks.soak.judging import judge
 from benchmarks.soak.latency_histogram import LatencyHistogram, merged
 from benchmarks.soak.resources import ResourceSample
-from benchmarks.soak.summary import RUNNING, SoakEvent, SoakSummary
+from benchmarks.soak.summary import MOST_STAND_OUT, RUNNING, SoakEvent, SoakSummary
 from benchmarks.soak.task_events import TaskEvents
+from benchmarks.soak.unusual import stand_out
 from benchmarks.soak.windows import Window
 from infrastructure.event_log import events_from_bytes
 from tasks.loads import Mix
@@ -40,6 +42,8 @@ RESTART_AFTER_S, RESTART_AFTER_AT_MOST_S = 0.5, 60.0
 LONG_LIFE_S = 120.0
 QUIET_S = 5.0
 """Longer than any task of the mix takes, and than a retry waits."""
+RECENT = 60
+"""Windows that a new one is held against, whether it stands out."""
 SLOPE_OVER = 2_000
 """Windows, at most."""
 
@@ -76,6 +80,7 @@ class GoingOn:
         self._latency: LatencyHistogram = merged(())
         self._last: Window | None = None
         self._memory: list[tuple[float, float]] = []
+        self._recent: list[Window] = []
         self._lab_memory_greatest: float | None = None
         self._sampled_s = self._room_looked_at_s = 0.0
         self._offered_until_s: float | None = None
@@ -168,9 +173,14 @@ class GoingOn:
             self._remember(rest)
             self._folder.append(rest)
         self._folder.finish()
-        summary = self._summary(state, failure, self._fold.totals(nothing_more_comes=True))
+        summary = self._judged(self._summary(state, failure, self._fold.totals(nothing_more_comes=True)))
         self._folder.store(summary)
         return summary
+
+    def _judged(self, summary: SoakSummary) -> SoakSummary:
+        windows = self._folder.windows()
+        verdicts = tuple(judge(windows, self._plan.judged_after_s))
+        return replace(summary, verdicts=verdicts, stand_out=tuple(stand_out(windows)[:MOST_STAND_OUT]))
 
     def _lag_s(self) -> float:
         """How late records may be: looks are as far apart as ``tick_s``, and one that takes long may come late itself."""
@@ -198,7 +208,7 @@ class GoingOn:
         now_ns, cpu_s = self._line.now_ns(), self._offering.so_far().cpu_s
         self._fold.take_samples([sample(self._run, now_ns, self._generation, outstanding=outstanding, producer_cpu_s=cpu_s)])
         now_s = time.monotonic()
-        if now_s - self._room_looked_at_s < LOOK_AT_ROOM_EVERY_S:
+        if now_s - self._room_looked_at_s < min(LOOK_AT_ROOM_EVERY_S, self._plan.window_s):
             return
         self._room_looked_at_s = now_s
         memory, disk = lab_memory_bytes(self._run), self._folder.bytes()
@@ -237,9 +247,10 @@ class GoingOn:
         self._remember(closed)
         self._folder.append(closed)
         self._folder.store(self._summary(RUNNING, None, totals))
+        unusual = {found.index for found in stand_out(self._recent)}
         for window in closed:
             hour = int(window.index * self._plan.window_s // 3600)
-            if self._eventful or hour != self._hour_kept:
+            if self._eventful or window.index in unusual or hour != self._hour_kept:
                 self._folder.keep_segment(window.index, self._ring.of(window.index))
                 self._hour_kept = hour
         self._eventful = False
@@ -255,6 +266,7 @@ class GoingOn:
             if (pss := window.gauges.get("worker_pss_bytes")) is not None:
                 self._memory.append((window.index * self._plan.window_s / 3600, pss.mean))
         self._memory = self._memory[-SLOPE_OVER:]
+        self._recent = [*self._recent, *closed][-RECENT:]
 
     def _show(self, totals: Totals) -> None:
         last, window_s = self._last, self._plan.window_s

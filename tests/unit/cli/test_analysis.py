@@ -1,12 +1,16 @@
 """The commands: what they read, write and exit with."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.cli.main import app
+from benchmarks.results.soak_folder import SoakFolder
+from benchmarks.soak.summary import SoakSummary
 from tests.golden import Golden, unpack
+from tests.unit.soak.test_summary import SUMMARY, with_totals
 
 runner = CliRunner()
 
@@ -58,3 +62,16 @@ def test_two_sets_are_compared(tmp_path: Path) -> None:
     compared = invoke("compare", a, b)
     assert compared.exit_code == 0
     assert "differences are shown" in compared.output
+
+
+@pytest.mark.parametrize(("summary", "code"), [(SUMMARY, 0), (with_totals(lost=2, lost_ranges=((7, 8),)), 1)])
+def test_a_set_of_soaks_is_shown_and_checked(tmp_path: Path, summary: SoakSummary, code: int) -> None:
+    folder = unpack("good", tmp_path)
+    for run in (folder / "runs").iterdir():
+        shutil.rmtree(run)
+    SoakFolder.create(folder, "v").store(summary)
+    shown = invoke("analyze", folder, "--check")
+    assert "bursts made up for" in shown.output
+    assert ("numbers 7-8" in shown.output) == bool(code)
+    assert shown.exit_code == code
+    assert invoke("analyze", folder).exit_code == 0

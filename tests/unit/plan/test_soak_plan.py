@@ -83,6 +83,7 @@ def test_what_makes_no_sense_is_refused_by_its_name(values: dict[str, float], na
 
 def test_a_short_soak_has_short_windows_and_a_long_one_those_of_a_minute() -> None:
     assert SoakPlan.of(24 * 3600, {}).window_s == 60
+    assert SoakPlan.of(3600, {}).window_s == 10
     assert SoakPlan.of(120, {}).window_s == 2
     assert SoakPlan.of(120, {"window_s": 7}).window_s == 7
 

@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from benchmarks.soak.books import Totals
+from benchmarks.soak.judging import Finding, Verdict
+from benchmarks.soak.steps import Step
 from benchmarks.soak.summary import COMPLETE, DISK_FULL, FAILED, INTERRUPTED, RUNNING, SoakSummary, faults
+from benchmarks.soak.unusual import Unusual
+from benchmarks.statistics import Interval
 
 _COUNTS: dict[str, Any] = {f.name: () if f.name.endswith("_ranges") else 0 for f in fields(Totals)}
 TOTALS = Totals(**{**_COUNTS, "attempted": 1000, "acknowledged": 1000, "completed": 995, "failed": 5})
@@ -49,6 +53,15 @@ def test_it_is_read_as_it_was_written_also_by_an_older_version() -> None:
     summary = with_totals(lost=3, lost_ranges=((1, 2), (9, 9)))
     written = json.loads(json.dumps(summary.as_json()))
     assert SoakSummary.from_json({**written, "of_a_version_to_come": 1}) == summary
+
+
+def test_a_leak_is_a_fault_and_a_slope_that_is_not_shown_is_none() -> None:
+    steps = (Step(4, 1.5),)
+    leak = Verdict("worker_pss", "MB", Finding.DRIFTS, "the worker's memory (PSS): rises", 50, 3.5, Interval(2, 5), steps=steps)
+    good = [Verdict("x", "MB", finding, "words", 50) for finding in Finding if finding is not Finding.DRIFTS]
+    summary = replace(SUMMARY, verdicts=(leak, *good), stand_out=(Unusual(3, ("high",)),))
+    assert faults(summary) == ["the worker's memory (PSS): rises"]
+    assert SoakSummary.from_json(json.loads(json.dumps(summary.as_json()))) == summary
 
 
 @pytest.mark.parametrize("state", [COMPLETE, INTERRUPTED])
