@@ -48,3 +48,12 @@ def p_value(p: float | None) -> str:
 def worker(processes: int | None, concurrency: int | None) -> str:
     """A worker's processes, and the tasks at once within each."""
     return MISSING if processes is None or concurrency is None else f"{processes}×{concurrency}"
+
+
+def duration(seconds: float) -> str:
+    """Hours and minutes, minutes and seconds, or seconds."""
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,6 +1,7 @@
 """The commands that say what result sets mean: analyze, compare, list, export."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -62,7 +63,13 @@ def compare(
     force: Annotated[bool, typer.Option("--force", help="Compare even what was not made alike in size or slots.")] = False,
 ) -> None:
     """Say what changed from result set A to result set B: an upgrade, a setting, another machine."""
-    print_comparison(console, compare_sets(a, b, force=force))
+    before, after = soaks_of(a), soaks_of(b)
+    if both := {s.variant for s in before} & {s.variant for s in after}:
+        shown = [(s, letter) for found, letter in ((before, "A"), (after, "B")) for s in found if s.variant in both]
+        in_pairs = sorted(shown, key=lambda pair: (pair[0].variant, pair[1]))
+        print_soaks(console, [replace(s, variant=f"{s.variant} ({letter})") for s, letter in in_pairs])
+    if not both or ResultSet.open(a).stored_runs():
+        print_comparison(console, compare_sets(a, b, force=force))
 
 
 @analysis_app.command("list")

@@ -14,6 +14,7 @@ from benchmarks.cli.summary import print_planned_runs, print_scenario
 from benchmarks.record.run_data import RunResult
 from benchmarks.run.contract import Scenario
 from benchmarks.run.watching import Display, Shares
+from benchmarks.words import duration
 
 FAILURES_SHOWN = 5
 
@@ -41,16 +42,7 @@ class _State:
         if not self.ended:
             return "time left: not known yet"
         mean_s = (time.monotonic() - self.began_s) / self.ended
-        return f"about {duration_in_words(mean_s * (self.total - self.number + 1))} left"
-
-
-def duration_in_words(seconds: float) -> str:
-    """Hours and minutes, minutes and seconds, or seconds."""
-    minutes, rest = divmod(round(max(0.0, seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+        return f"about {duration(mean_s * (self.total - self.number + 1))} left"
 
 
 class PlainDisplay:
@@ -67,7 +59,7 @@ class PlainDisplay:
     def end_run(self, title: str, outcome: str, good: bool) -> None:
         """Say how it ended."""
         mark = "ok     " if good else "INVALID"
-        elapsed = duration_in_words(time.monotonic() - self._state.began_s)
+        elapsed = duration(time.monotonic() - self._state.began_s)
         self._console.print(
             f"[{self._state.number}/{self._state.total}] {mark} {title}: {outcome} ({elapsed})", markup=False, soft_wrap=True
         )

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from benchmarks.cli.analysis_tables import clean
 from benchmarks.cli.choices import Result, chosen_result
+from benchmarks.results.result_set import ResultSet
 
 report_app = typer.Typer()
 console = Console()
@@ -25,10 +26,17 @@ def visualize(result: Result = None) -> None:
 
 @report_app.command()
 def report(result: Result = None) -> None:
-    """Write summary_report.html, one self-contained page, and report.md, for a pull request, into a result set's folder."""
+    """Write summary_report.html, one self-contained page, and report.md, for a pull request, into a result set's folder;
+    soak_report.html where it holds soaks."""
+    from benchmarks.report.soak_report import write_soak_report
     from benchmarks.report.write import write_report
 
-    written = write_report(chosen_result(result))
+    path = chosen_result(result)
+    if (page := write_soak_report(path)) is not None:
+        console.print(f"[bold]{page}[/bold], {page.stat().st_size / 1e6:.1f} MB", soft_wrap=True, highlight=False)
+        if not ResultSet.open(path).stored_runs():
+            return
+    written = write_report(path)
     for file in written.files:
         console.print(f"[bold]{file}[/bold], {file.stat().st_size / 1e6:.1f} MB", soft_wrap=True, highlight=False)
     _print_left_out(written.left_out)

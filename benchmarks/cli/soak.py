@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.checkout import lab_command
 from benchmarks.cli.alone import Share, alone
 from benchmarks.cli.choices import NORMALISED, LabName, PresetName, entries_of, manifest_of, plan_of
 from benchmarks.cli.console import INTERRUPTED, INVALID, UserError, console, say
-from benchmarks.cli.progress import duration_in_words
 from benchmarks.cli.run import lab_beside_others
 from benchmarks.cli.settings import load_settings
 from benchmarks.cli.soak_display import print_soaks, soak_display
@@ -38,6 +38,7 @@ from benchmarks.run.watching import NO_BOARD
 from benchmarks.scenarios.soak_load import FACTS, OF_THE_MIX, order_of, sizes_of_the_mix
 from benchmarks.soak.summary import FAILED, SoakSummary
 from benchmarks.soak.summary import INTERRUPTED as ENDED_BEFORE
+from benchmarks.words import duration
 from tasks.causes import cause
 
 WINDOW_BYTES = 6_000
@@ -110,6 +111,7 @@ def _execute(plan: SoakPlan, suite: SuitePlan, lab: Lab, results: ResultSet) -> 
     for text in failed:
         say(text)
     say(f"Results: {results.path}")
+    say(f"Next: {lab_command('report', results.path)}")
     if not whole:
         raise typer.Exit(INTERRUPTED)
     if failed or any(summary.state == FAILED for summary in made):
@@ -165,7 +167,7 @@ def _say_what_comes(plan: SoakPlan, entries: Sequence[Entry]) -> None:
     end = time.strftime("%A %H:%M", time.localtime(time.time() + plan.duration_s * len(entries)))
     each = "" if len(entries) == 1 else f" each, {len(entries)} variants one after another"
     disk = plan.duration_s / plan.window_s * WINDOW_BYTES + MOST_SEGMENTS_BYTES
-    say(f"{duration_in_words(plan.duration_s)} of load{each}: it ends on {end}, and a little later for the capacities.")
+    say(f"{duration(plan.duration_s)} of load{each}: it ends on {end}, and a little later for the capacities.")
     say("Ctrl-C ends it in order, and a shorter soak counts as well.")
     say(
         f"Windows of {plan.window_s:g} s; at most {disk / 1e6:,.0f} MB of disk for a variant, {MOST_SEGMENTS_BYTES / 1e6:,.0f} "

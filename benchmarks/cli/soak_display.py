@@ -1,7 +1,7 @@
 """What a person sees of a soak: while it goes on, and what it came to."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -9,11 +9,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.cli.progress import duration_in_words
+from benchmarks.analysis.soaks import FIGURES
 from benchmarks.run.soaking.watching import SoakStatus, SoakWatcher
 from benchmarks.soak.judging import Finding
 from benchmarks.soak.summary import SoakEvent, SoakSummary, faults
-from benchmarks.words import number
+from benchmarks.words import duration, number
 
 LINE_EVERY_S = 60.0
 MB = 1e6
@@ -30,7 +30,7 @@ def status_line(status: SoakStatus) -> str:
             memory += f" ({status.memory_bytes_per_hour / MB:+,.1f} MB/h so far)"
     return ", ".join(
         (
-            f"{duration_in_words(status.elapsed_s)} gone, {duration_in_words(status.remaining_s)} left",
+            f"{duration(status.elapsed_s)} gone, {duration(status.remaining_s)} left",
             f"offered {number(status.offered_per_s)}/s, done {number(status.done_per_s)}/s",
             f"p99 {number(status.last_p99_ms)} ms in the last window, {number(status.p99_ms)} ms in all",
             memory,
@@ -104,30 +104,6 @@ def soak_display(console: Console) -> Iterator[SoakWatcher]:
         yield LiveSoak(live)
 
 
-ROWS: Mapping[str, Callable[[SoakSummary], str]] = {
-    "state": lambda s: s.state,
-    "lasted": lambda s: duration_in_words(s.lasted_s),
-    "capacity, tasks/s": lambda s: number(s.capacity_per_s),
-    "offered, tasks/s": lambda s: number(s.offered_per_s),
-    "done, tasks/s": lambda s: number(s.done_per_s),
-    "p50 ms": lambda s: number(s.p50_ms),
-    "p99 ms": lambda s: number(s.p99_ms),
-    "tasks": lambda s: f"{s.totals.attempted:,}",
-    "lost": lambda s: f"{s.totals.lost:,}",
-    "doubled": lambda s: f"{s.totals.doubled:,}",
-    "late (over 60 s)": lambda s: f"{s.totals.late:,}",
-    "failed (as planned)": lambda s: f"{s.totals.failed:,} ({s.planned_failures:,})",
-    "retried": lambda s: f"{s.totals.retried:,}",
-    "bursts made up for": lambda s: f"{s.bursts_emptied} of {s.bursts}",
-    "longest making up, s": lambda s: number(s.longest_emptying_s),
-    "worker's deaths": lambda s: f"{s.worker_deaths}",
-    "suspended, s": lambda s: number(s.suspended_s),
-    "windows": lambda s: f"{s.windows:,} of {s.window_s:g} s",
-    "lab's memory, MB": lambda s: number(None if s.lab_memory_greatest_bytes is None else s.lab_memory_greatest_bytes / MB),
-    "disk taken, MB": lambda s: number(s.disk_bytes / MB),
-}
-
-
 def print_soaks(console: Console, summaries: Sequence[SoakSummary]) -> None:
     """A column for each soak, and what is to be said against it."""
     if not summaries:
@@ -135,7 +111,7 @@ def print_soaks(console: Console, summaries: Sequence[SoakSummary]) -> None:
     table = Table("", title="Soak")
     for summary in summaries:
         table.add_column(summary.variant, justify="right")
-    for heading, cell in ROWS.items():
+    for heading, cell in FIGURES.items():
         table.add_row(heading, *map(cell, summaries))
     console.print(table)
     for summary in summaries:

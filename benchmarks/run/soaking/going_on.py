@@ -73,8 +73,9 @@ class GoingOn:
         self._bursts = Bursts(run.known.workers[-1].slots)
         self._generation, self._deaths, self._events = 1, 0, 0
         self._born_s, self._restart_s, self._restart_after_s = time.monotonic(), 0.0, RESTART_AFTER_S
-        self._eventful = True
-        """Whether something has happened since the last windows were stored; the first window is kept in any case."""
+        self._eventful: set[int] = set()
+        """The windows, of those not stored yet, in which something has happened, and those beside them."""
+        self._doubled = self._lost = 0
         self._hour_kept = -1
         self._windows = 0
         self._latency: LatencyHistogram = merged(())
@@ -116,7 +117,8 @@ class GoingOn:
         """Keep that something happened, and the raw records around it."""
         event = SoakEvent(self._line.now_ns(), kind, text)
         self._events += 1
-        self._eventful = True
+        window = self._window_now()
+        self._eventful |= {window - 1, window, window + 1}
         self._folder.note(event)
         self._watcher.event(event)
 
@@ -129,6 +131,7 @@ class GoingOn:
         self._watch_worker()
         now_s = time.monotonic()
         totals = self._fold.totals()
+        self._accuse(totals)
         if now_s - self._sampled_s >= min(SAMPLE_AT_MOST_EVERY_S, self._plan.window_s / TICKS_A_WINDOW):
             self._sampled_s = now_s
             self._sample(totals.outstanding)
@@ -186,6 +189,17 @@ class GoingOn:
         """How late records may be: looks are as far apart as ``tick_s``, and one that takes long may come late itself."""
         return max(4.0, min(30.0, 2 * self._plan.window_s))
 
+    def _window_now(self) -> int:
+        return (self._line.now_ns() - self._line.began_unix_ns) // round(self._plan.window_s * NS_PER_S)
+
+    def _accuse(self, totals: Totals) -> None:
+        """Note tasks that were found lost or doubled, once they are."""
+        if totals.doubled > self._doubled:
+            self.note("doubled", f"{totals.doubled - self._doubled} tasks, among them {totals.doubled_ranges[-1:]}")
+        if totals.lost > self._lost:
+            self.note("lost", f"{totals.lost - self._lost} tasks, among them {totals.lost_ranges[-1:]}")
+        self._doubled, self._lost = totals.doubled, totals.lost
+
     def _is_quiet(self) -> bool:
         """Whether nothing has come for a while and nothing waits in the queue: what has not ended then never will, for a worker
         that died took it along."""
@@ -195,11 +209,11 @@ class GoingOn:
         return depth.waiting == depth.delayed == 0
 
     def _take(self) -> None:
-        spec, window_ns = self._run.spec, round(self._plan.window_s * NS_PER_S)
+        spec = self._run.spec
         for log in self._logs:
             for records in log.new():
                 self._came_s = time.monotonic()
-                self._ring.add((self._line.now_ns() - self._line.began_unix_ns) // window_ns, records)
+                self._ring.add(self._window_now(), records)
                 events = events_from_bytes(records)
                 taken = TaskEvents.of(events, spec.run, self._phase, self._offering.class_of, self._line.shift_ns)
                 self._fold.take(taken)
@@ -250,10 +264,10 @@ class GoingOn:
         unusual = {found.index for found in stand_out(self._recent)}
         for window in closed:
             hour = int(window.index * self._plan.window_s // 3600)
-            if self._eventful or window.index in unusual or hour != self._hour_kept:
+            if window.index in self._eventful or window.index in unusual or hour != self._hour_kept:
                 self._folder.keep_segment(window.index, self._ring.of(window.index))
                 self._hour_kept = hour
-        self._eventful = False
+        self._eventful = {index for index in self._eventful if index > closed[-1].index}
         self._ring.forget_up_to(closed[-1].index)
         for log in self._logs:
             log.drop()

@@ -75,3 +75,28 @@ def test_a_set_of_soaks_is_shown_and_checked(tmp_path: Path, summary: SoakSummar
     assert ("numbers 7-8" in shown.output) == bool(code)
     assert shown.exit_code == code
     assert invoke("analyze", folder).exit_code == 0
+
+
+def test_two_sets_of_soaks_stand_side_by_side(tmp_path: Path) -> None:
+    folders = [unpack("good", tmp_path / name) for name in "ab"]
+    for folder, summary in zip(folders, (SUMMARY, with_totals(lost=2, lost_ranges=((7, 8),))), strict=True):
+        for run in (folder / "runs").iterdir():
+            shutil.rmtree(run)
+        SoakFolder.create(folder, "v").store(summary)
+    compared = invoke("compare", *folders)
+    assert compared.exit_code == 0
+    assert "v (A)" in compared.output
+    assert "v (B): 2 of 1,000 tasks were lost" in compared.output
+
+
+def test_the_report_of_a_set_of_soaks_is_a_page_of_its_own(tmp_path: Path) -> None:
+    folder = unpack("good", tmp_path)
+    SoakFolder.create(folder, "v").store(SUMMARY)
+    assert invoke("report", folder).exit_code == 0
+    assert (folder / "summary_report.html").is_file()
+    (folder / "summary_report.html").unlink()
+    for run in (folder / "runs").iterdir():
+        shutil.rmtree(run)
+    assert invoke("report", folder).exit_code == 0
+    assert (folder / "soak_report.html").is_file()
+    assert not (folder / "summary_report.html").exists()

@@ -9,6 +9,7 @@ from rich.console import Console
 from benchmarks.cli import progress
 from benchmarks.cli.progress import display
 from benchmarks.run.watching import Display
+from benchmarks.words import duration
 
 
 class Clock:
@@ -112,4 +113,4 @@ def test_a_resumed_suite_reckons_with_the_runs_that_it_made_itself(clock: Clock)
     [(-3, "0 s"), (0.4, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599.7, "1 h 00 min"), (7384, "2 h 03 min")],
 )
 def test_durations_are_in_units_that_suit_them(seconds: float, text: str) -> None:
-    assert progress.duration_in_words(seconds) == text
+    assert duration(seconds) == text
