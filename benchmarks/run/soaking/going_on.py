@@ -124,10 +124,10 @@ class GoingOn:
 
     def look(self) -> None:
         """Take in all that is new. Raises NodeError, redis.RedisError and OSError."""
-        until_ns = self._line.now_ns()
-        self._take()
         if gap_ns := self._line.gap_ns():
             self.note("suspended", f"the host was suspended for {gap_ns / NS_PER_S:,.0f} s: a gap, and no latency")
+        until_ns = self._line.now_ns()
+        self._take()
         self._watch_worker()
         now_s = time.monotonic()
         totals = self._fold.totals()
@@ -181,7 +181,8 @@ class GoingOn:
         return summary
 
     def _judged(self, summary: SoakSummary) -> SoakSummary:
-        windows = self._folder.windows()
+        """With what is said of the windows in which load was offered from begin to end."""
+        windows = self._folder.windows()[: int(summary.lasted_s / self._plan.window_s)]
         verdicts = tuple(judge(windows, self._plan.judged_after_s))
         return replace(summary, verdicts=verdicts, stand_out=tuple(stand_out(windows)[:MOST_STAND_OUT]))
 
