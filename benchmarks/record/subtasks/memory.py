@@ -19,8 +19,8 @@ from tasks.loads import NS_PER_S
 
 FOOTPRINTS = "footprints"
 """What the reading of :mod:`benchmarks.run.devices.footprints` is called."""
-SELDOM_S = 1.0
-"""How far apart one who watches by hand, or a monitor, takes samples."""
+NEAR_PEAK = 0.95
+"""From this share of its rise on, memory is at its peak."""
 
 _Ints = npt.NDArray[np.int64]
 
@@ -47,15 +47,15 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class Occupied:
     """``high_water_mb`` is the sum of the processes' highest VmRSS by the kernel's own books, ``cgroup_high_water_mb`` the
-    highest of the control group; None where these may be of a time before the load. ``peak_seldom_mb`` is the highest of samples
-    a second apart, on the average over where they begin. ``rate_per_s`` and ``longest_gap_ms`` are of the samples while parts
+    highest of the control group; None where these may be of a time before the load. ``peak_lasted_s`` is how long it was near
+    its peak; None where it still was at the end. ``rate_per_s`` and ``longest_gap_ms`` are of the samples while parts
     were done; ``cpu_percent`` is what the series took, 100 = one core."""
 
     vm_rss: Level
     cgroup: Level
     high_water_mb: float | None
     cgroup_high_water_mb: float | None
-    peak_seldom_mb: float | None
+    peak_lasted_s: float | None
     rate_per_s: float | None
     longest_gap_ms: float | None
     cpu_percent: float | None
@@ -83,7 +83,7 @@ class Occupied:
             cgroup=_level(frame, phase.record.resumed_ns, "cgroup_memory_bytes"),
             high_water_mb=float(last["vm_hwm_bytes"]) / BYTES_PER_MB if last["high_water_is_of_series"] else None,
             cgroup_high_water_mb=_grown(frame, "cgroup_memory_peak_bytes"),
-            peak_seldom_mb=_seldom(since["at_ns"].to_numpy(np.int64), since["vm_rss_bytes"].to_numpy(np.int64)),
+            peak_lasted_s=_lasted(since["at_ns"].to_numpy(np.int64), since["vm_rss_bytes"].to_numpy(np.int64)),
             rate_per_s=ratio(len(inside), course.took_s),
             longest_gap_ms=float(gaps_ns.max()) / NS_PER_MS,
             cpu_percent=_cpu_percent(frame),
@@ -108,17 +108,12 @@ def _grown(frame: pd.DataFrame, column: str) -> float | None:
     return float(sizes.iloc[-1]) / BYTES_PER_MB
 
 
-def _seldom(at_ns: _Ints, sizes: _Ints) -> float | None:
-    """Samples are taken for those that a series would have which begins with any of those of the first second."""
+def _lasted(at_ns: _Ints, sizes: _Ints) -> float | None:
+    """From each sample near the peak to the next."""
     if len(at_ns) == 0:
         return None
-    starts = at_ns[at_ns < at_ns[0] + SELDOM_S * NS_PER_S]
-    highest = []
-    for start in starts:
-        wanted = np.arange(start, at_ns[-1] + 1, int(SELDOM_S * NS_PER_S))
-        places = np.minimum(np.searchsorted(at_ns, wanted), len(at_ns) - 1)
-        highest.append(int(sizes[places].max()))
-    return float(np.mean(highest)) / BYTES_PER_MB
+    near = sizes >= sizes[0] + NEAR_PEAK * (sizes.max() - sizes[0])
+    return None if near[-1] else float(np.diff(at_ns)[near[:-1]].sum()) / NS_PER_S
 
 
 def _cpu_percent(frame: pd.DataFrame) -> float | None:

@@ -161,6 +161,7 @@ def test_memory_is_measured_before_meanwhile_and_after_in_kinds_that_are_not_mix
     assert (found["peak_rss_mb"], found["peak_uss_mb"], found["pss_samples_count"]) == (170, 42.5, 2)
     assert (found["in_flight_max"], found["data_mb"], found["added_mb"], found["beyond_data_mb"]) == (2, 40, 45, 5)
     assert (found["high_water_mb"], found["between_samples_mb"]) == (150, 45)
+    assert found["peak_lasted_s"] == pytest.approx(2, abs=0.1)
     assert (found["os_threads_count"], found["working_processes_count"], found["subtasks_count"]) == (2, 1, 4)
     assert (found["execution_s"], found["ideal_s"]) == pytest.approx((2.2, 2))
     assert found["of_ideal"] == pytest.approx(1.1)
@@ -199,7 +200,7 @@ MEASURES = {
         "baseline_mb": 140.0,
         "baseline_rss_mb": 280.0,
         "peak_vm_mb": 300.0,
-        "peak_seldom_mb": 200.0,
+        "peak_lasted_s": 1.2,
     },
     "some-green-threads": {"added_mb": 90.0, "execution_s": 1.7, "retained_vm_mb": 40.0, "os_threads_count": 1},
 }
@@ -213,7 +214,7 @@ SAME = {
     "baseline_uss_mb": 45.0,
     "processes_count": 1,
     "peak_vm_mb": 140.0,
-    "peak_seldom_mb": 130.0,
+    "peak_lasted_s": 1.4,
     "high_water_mb": 141.0,
     "between_samples_mb": 0.2,
     "samples_per_s": 24.5,
@@ -270,10 +271,13 @@ def test_what_is_kept_is_said_of_the_one_that_keeps_most_and_of_the_least() -> N
     assert found.text.endswith("Least is kept by some-forked with threads: 0.5 MB.")
 
 
-def test_a_peak_that_is_missed_is_said_with_how_often_one_looked() -> None:
+def test_a_peak_that_is_missed_is_said_with_how_often_one_looks() -> None:
     found = answer(chart_data(), "between two samples")
-    assert found.text.startswith("With one sample a second some-forked with tasks would seem to take 200 MB, with 24.5 ")
+    assert found.text.startswith("some-forked with tasks is at its peak for 1.2 s: one who looks every 15 s")
+    assert "meets it in 8 % of such tasks" in found.text
     assert "are no higher than these show" in found.text
+    stays = answer(chart_data(without=("peak_lasted_s",)), "between two samples")
+    assert stays.text.startswith("With every approach memory is still at its peak when the task is over.")
     unmarked = answer(chart_data(without=("between_samples_mb", "high_water_mb")), "between two samples")
     assert not unmarked.decided
     assert "could not be had" in unmarked.text

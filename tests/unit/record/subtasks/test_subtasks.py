@@ -124,10 +124,13 @@ def test_samples_are_counted_while_parts_are_done_and_the_longest_gap_reaches_to
     assert found.cpu_percent == pytest.approx(1)
 
 
-def test_one_sample_a_second_sees_the_peak_or_does_not_by_where_it_begins() -> None:
-    rows = [footprint(S + place * 100 * MS, 100 if place == 25 else 50) for place in range(40)]
-    assert occupied(ONE, rows).vm_rss.peak_mb == 100
-    assert occupied(ONE, rows).peak_seldom_mb == pytest.approx(55), "one begin of ten meets it"
+def test_a_peak_lasts_while_samples_are_near_it_and_has_no_end_where_they_still_are() -> None:
+    def series(*rss_mb: float) -> list[Footprint]:
+        return [footprint(S + place * 100 * MS, mb) for place, mb in enumerate(rss_mb)]
+
+    assert occupied(ONE, series(50, 90, 98, 100, 60, 96, 55)).peak_lasted_s == pytest.approx(0.2), "95 % of the rise is 97.5"
+    assert occupied(ONE, series(50, 90, 100, 99)).peak_lasted_s is None, "it still is"
+    assert occupied(ONE, series(50, 50)).peak_lasted_s is None, "it has not risen"
 
 
 def test_a_control_groups_own_peak_counts_if_it_has_risen_and_there_is_one() -> None:
