@@ -219,7 +219,8 @@ def _between(data: ChartData) -> Conclusion | None:
     else:
         text += " The kernel's own high-water mark could not be had."
     if counts := [count for name in names if (count := data.mean(name, "pss_samples_count")) is not None]:
-        text += f" Of PSS, which costs more, there were {number(min(counts))} to {number(max(counts))} samples while a task ran."
+        reach = " to ".join(dict.fromkeys((number(min(counts)), number(max(counts)))))
+        text += f" Samples of PSS, which cost more, while a task ran: {reach}."
     cost = max(data.mean(name, "sampling_cpu_percent") or 0.0 for name in names)
     return Conclusion(
         question="What peak lies between two samples?",

@@ -276,6 +276,7 @@ def test_a_peak_that_is_missed_is_said_with_how_often_one_looks() -> None:
     assert found.text.startswith("some-forked with tasks is at its peak for 1.2 s: one who looks every 15 s")
     assert "meets it in 8 % of such tasks" in found.text
     assert "are no higher than these show" in found.text
+    assert "Samples of PSS, which cost more, while a task ran: 2." in found.text
     stays = answer(chart_data(without=("peak_lasted_s",)), "between two samples")
     assert stays.text.startswith("With every approach memory is still at its peak when the task is over.")
     unmarked = answer(chart_data(without=("between_samples_mb", "high_water_mb")), "between two samples")
