@@ -213,6 +213,11 @@ class ScenarioAnalysis:
     """Files of a study's own, text by name; empty of a scenario."""
 
     @property
+    def has_figures(self) -> bool:
+        """Whether anything of it may enter a statistic."""
+        return any(run.has_figures for variant in self.variants.values() for run in variant.runs)
+
+    @property
     def titled(self) -> str:
         """The title, with the number before it where there is one."""
         return titled(self.number, self.title)

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from benchmarks.chart import Axis, Chart, Panel, Scale, Series, Shape
 from benchmarks.conclusion import Conclusion, Evidence
 from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.results.chart_data import ChartData
@@ -196,6 +199,32 @@ def _outlive(data: ChartData, measured: Sequence[tuple[Implementation, int, str,
 def _gone(data: ChartData, name: str, what: str) -> str:
     gone, accepted = (data.mean(name, f"{what}_kill_{fate}_count") for fate in ("gone", "accepted"))
     return f"{number(gone)} of {number(accepted)}"
+
+
+CHARTED: Mapping[str, str] = {
+    "total_mean_s": "mean time from request to end, s",
+    WAIT: "longest wait for a start, s",
+    "health_p99_ms": "p99 of /health from its due time, ms",
+}
+
+
+def job_charts(data: ChartData) -> Iterator[Chart]:
+    """For each measure a picture over jobs: a panel for each way of running them, a line for each variant."""
+    for measure, words in CHARTED.items():
+        lines: dict[str, list[Series]] = {}
+        for one in implementations(data):
+            known = [(jobs, mean) for jobs, name in one.points.items() if (mean := data.mean(name, measure)) is not None]
+            if known:
+                jobs, means = (np.array(column, float) for column in zip(*known, strict=True))
+                point = next(iter(one.points.values()))
+                lines.setdefault("A queue" if one.is_queue else one.name, []).append(
+                    Series(data.executed[point], Shape.JOINED, jobs, means)
+                )
+        axes = Axis("jobs submitted at once", Scale.LINEAR, from_zero=True), Axis(words, Scale.LINEAR, from_zero=True)
+        panels = tuple(Panel(title, *axes, tuple(series)) for title, series in lines.items())
+        if panels:
+            title = f"{words[:1].upper()}{words[1:]}, over jobs"
+            yield Chart(measure.replace("_", "-"), title, "Means over the valid runs, for each way of running jobs.", panels)
 
 
 SHOWN: Mapping[str, str] = {

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Generator, Mapping, Sequence
 
+from benchmarks.chart import Chart
 from benchmarks.conclusion import Conclusion
 from benchmarks.plan.grid import Factor, Point
 from benchmarks.plan.sizes import Sizes, whole
@@ -27,7 +28,7 @@ from benchmarks.results.chart_data import ChartData
 from benchmarks.run.contract import Look, PhasePlan
 from benchmarks.run.devices.web import WebHealth, WebSamples
 from benchmarks.scenarios.defaults import directions
-from benchmarks.studies.job_answers import HEALTH_LIMIT, QUEUE, QUEUE_LIMIT, job_conclusions
+from benchmarks.studies.job_answers import HEALTH_LIMIT, QUEUE, QUEUE_LIMIT, job_charts, job_conclusions
 from benchmarks.studies.job_documents import job_documents
 from benchmarks.studies.study import Levels, Needs, Place, Study
 from tasks.contract import Variant
@@ -227,6 +228,10 @@ class FastApiJobs(Study):
     def conclusions(self, data: ChartData) -> Sequence[Conclusion]:
         """From how many jobs on which limit is missed, what a kill costs, and all figures side by side."""
         return job_conclusions(data)
+
+    def charts(self, data: ChartData) -> Sequence[Chart]:
+        """Times and responsiveness over jobs."""
+        return tuple(job_charts(data))
 
     def documents(self, data: ChartData, created_utc: str) -> Mapping[str, str]:
         """The comparison, and a report for each implementation and number of jobs; a JSON document beside each."""

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.cli.main import main
 from benchmarks.record.flags import UNSUPPORTED
+from benchmarks.report.own_charts import ScenarioCharts
 from benchmarks.report.write import MARKDOWN, PAGE, write_pictures, write_report
 from benchmarks.results.documents import ResultSetError
 from benchmarks.words import number
@@ -391,3 +392,14 @@ def test_a_variant_that_cannot_do_it_stands_there_with_the_word_for_it(tmp_path:
     assert "it lacks chains" in parsed(folder).text
     row = next(line for line in (folder / MARKDOWN).read_text(encoding="utf-8").splitlines() if line.startswith("| swift "))
     assert "| unsupported |" in row
+
+
+def test_a_scenario_with_figures_and_no_picture_is_not_said_to_have_none(single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "benchmarks.report.write._charts", lambda _, analysis, *__: {s.name: ScenarioCharts(()) for s in analysis.scenarios}
+    )
+    write_report(single)
+    assert "Not one run" not in parsed(single).text
+    invalidate(single)
+    write_report(single)
+    assert "Not one run of this scenario is valid" in parsed(single).text

@@ -301,3 +301,14 @@ def test_documents_have_the_table_of_the_published_comparison_and_the_same_figur
 def test_a_limit_of_which_nothing_is_known_is_crossed_nowhere_and_kept_nowhere() -> None:
     assert crossing({}) == Crossing(None, None)
     assert crossing({}).words == "–"
+
+
+def test_pictures_have_a_panel_for_each_way_and_a_line_for_each_variant() -> None:
+    total, wait = STUDY.charts(figures(*MEASURED))
+    assert [total.name, wait.name] == ["total-mean-s", "queue-max-s"], "no picture of what was not measured"
+    found = {panel.title: [(line.variant, list(line.x), list(line.y)) for line in panel.series] for panel in wait.panels}
+    assert found == {
+        "fastapi (blocking)": [("bare", [10], [9])],
+        "fastapi (thread)": [("bare", [10, 50], [0.01, 1])],
+        "A queue": [("some-forked", [10, 50], [2, 12])],
+    }
