@@ -114,6 +114,8 @@ def faults(summary: SoakSummary) -> Sequence[str]:
         found.append(f"it is {summary.state}: {summary.failure or STATES[summary.state]}")
     if totals.lost:
         found.append(f"{totals.lost:,} of {totals.attempted:,} tasks were lost: {_listed(totals.lost_ranges)}")
+    if totals.outstanding and summary.state != RUNNING:
+        found.append(f"{totals.outstanding:,} of {totals.attempted:,} tasks had not ended when it was given up")
     if totals.doubled:
         numbers = _listed(totals.doubled_ranges)
         found.append(f"{totals.doubled:,} tasks were executed more often than their retries explain: {numbers}")

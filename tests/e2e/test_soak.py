@@ -37,7 +37,7 @@ def test_a_soak_accounts_for_every_task_and_outlives_its_worker(lab_cli: LabCli)
     totals = summary.totals
     assert (summary.state, summary.worker_deaths) == (INTERRUPTED, 1)
     assert [event.kind for event in soak.events() if event.kind.startswith("worker")] == ["worker-died", "worker-started"]
-    assert totals.attempted == totals.completed + totals.failed + totals.lost + totals.send_failed
+    assert totals.attempted == totals.completed + totals.failed + totals.lost + totals.outstanding + totals.send_failed
     assert totals.attempted > 100
     assert totals.unexpected == 0
     assert totals.retried > 0

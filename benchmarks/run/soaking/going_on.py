@@ -88,6 +88,8 @@ class GoingOn:
         self._room: str | None = None
         self._came_s = time.monotonic()
         """When the last record came."""
+        self._nothing_more_comes = False
+        """Whether it is known that what has not ended never will."""
 
     @property
     def is_over(self) -> bool:
@@ -155,7 +157,8 @@ class GoingOn:
                 if self._offered_until_s is None:
                     self._offered_until_s, give_up_s = self.elapsed_s, time.monotonic() + at_most_s
                 nothing_left = self._fold.totals(nothing_more_comes=True).lost == 0
-                if nothing_left or self._is_quiet() or (give_up_s is not None and time.monotonic() > give_up_s):
+                self._nothing_more_comes = nothing_left or self._is_quiet()
+                if self._nothing_more_comes or (give_up_s is not None and time.monotonic() > give_up_s):
                     self._take()
                     return
             time.sleep(self.tick_s)
@@ -176,7 +179,7 @@ class GoingOn:
             self._remember(rest)
             self._folder.append(rest)
         self._folder.finish()
-        summary = self._judged(self._summary(state, failure, self._fold.totals(nothing_more_comes=True)))
+        summary = self._judged(self._summary(state, failure, self._fold.totals(self._nothing_more_comes)))
         self._folder.store(summary)
         return summary
 

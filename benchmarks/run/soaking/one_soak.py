@@ -27,8 +27,8 @@ from tasks.causes import cause
 from tasks.loads import Mix, Prefilled
 
 CAPACITY_PHASE, SOAK_PHASE = 1, 2
-DRAIN_AT_MOST_S = 60.0
-"""Longer than a retry waits and a worker that was started again needs; what has not ended then is lost."""
+DRAIN_AT_MOST_S = 600.0
+"""How long tasks may go on ending once no more are offered; where nothing comes any more it ends at once."""
 
 Ending = Callable[[], str | None]
 """Why the soak is to end before its time, once it is."""
@@ -65,6 +65,9 @@ def make_soak(run: RunInProgress, order: SoakOrder, folder: SoakFolder, watcher:
         if error.errno != errno.ENOSPC:
             raise
         state, failure = DISK_FULL, cause(error)
+    except KeyboardInterrupt:
+        state, failure = INTERRUPTED, f"it was ended at once after {going.elapsed_s:,.0f} of {going.planned_s:,.0f} s"
+        raise
     finally:
         going.break_off()
         summary = going.finish(state, failure)

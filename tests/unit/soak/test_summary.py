@@ -73,6 +73,7 @@ def test_a_sound_soak_has_no_fault_however_short(state: str) -> None:
     ("summary", "said"),
     [
         (with_totals(lost=3, lost_ranges=((1, 2), (9, 9))), "3 of 1,000 tasks were lost: numbers 1-2, 9"),
+        (with_totals(outstanding=7), "7 of 1,000 tasks had not ended"),
         (with_totals(doubled=1, doubled_ranges=((4, 4),)), "1 tasks were executed more often"),
         (with_totals(send_failed=2), "2 tasks could not be sent"),
         (with_totals(unexpected=1), "nobody had sent"),
