@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from math import inf
 from statistics import fmean
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from benchmarks import words
 from benchmarks.checkout import lab_command
+from benchmarks.record.better import place
 from benchmarks.record.enough import FEWEST_RUNS
 from benchmarks.record.flags import Severity, exclusion
 from benchmarks.record.machine_moved import machine_moved
@@ -89,12 +91,14 @@ def summary_table(scenario: Scenario, results: Sequence[RunResult], shares: Shar
         unsound = [float(v) for r in results if r.variant == name and (v := r.spoiled.get(measure)) is not None]
         return Text(f"({_number(fmean(unsound))})", "dim") if unsound else "-"
 
-    def headline(name: str) -> float:
+    direction = scenario.better.get(scenario.headline, "higher")
+
+    def rank(name: str) -> float:
         found = values(name, scenario.headline)
-        return sum(found) / len(found) if found else float("-inf")
+        return place(direction, fmean(found)) if found else inf
 
     first = {r.variant: r for r in reversed(results)}
-    for name in sorted(sorted(names, key=headline, reverse=True), key=lambda name: tracks.index(first[name].track)):
+    for name in sorted(sorted(names, key=rank), key=lambda name: tracks.index(first[name].track)):
         if len(tracks) > 1 and first[name].track not in begun:
             table.add_section()
             table.add_row(Text(first[name].track, "italic"))

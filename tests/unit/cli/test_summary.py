@@ -14,11 +14,13 @@ from benchmarks.record.run_data import RunResult
 from benchmarks.results.result_set import ResultSet
 from benchmarks.run.watching import Shares
 from benchmarks.scenarios.scenario_1_throughput import SCENARIO
+from benchmarks.scenarios.scenario_8_cold_start import SCENARIO as COLD_START
 from benchmarks.shares import Share
 from benchmarks.statistics import describe
 from tests.unit.results.test_result_set import gathered, store
 
 WORKER = "2×10"
+STARTS = ((1, "none", None), (2, "slow", 900.0), (3, "best", 100.0), (4, "good", 500.0))
 LONG = "a-framework-with-a-long-name"
 
 
@@ -62,6 +64,12 @@ def test_a_share_is_the_ratio_of_the_means_as_everywhere_and_not_the_mean_of_the
 def test_the_best_comes_first_and_what_has_no_figure_last() -> None:
     lines = rendered([run(1, "none", None), run(2, "slow", 100), run(3, "best", 900), run(4, "good", 500)])
     assert [line.split()[0] for line in lines[-8:]] == ["best", WORKER, "good", WORKER, "slow", WORKER, "none", WORKER]
+
+
+def test_the_best_is_the_one_with_the_least_where_less_of_the_headline_is_better() -> None:
+    results = [replace(run(n, name, None), valid=True, measures={"startup_ms": v}) for n, name, v in STARTS]
+    [table] = summary_tables(COLD_START, results, {}, 200)
+    assert [str(cell).splitlines()[0] for cell in table.columns[0].cells] == ["best", "good", "slow", "none"]
 
 
 def test_the_variants_of_a_track_stand_together_under_its_name() -> None:
