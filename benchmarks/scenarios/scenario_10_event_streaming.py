@@ -84,6 +84,7 @@ _RECEIVED = {
     **{f"{time}_{p}_ms": f"{FIGURE_WORDS[p]} {words}" for time, words in _TIMES.items() for p in _PERCENTILES},
 }
 
+_SHARES = {f"{drain}_share_of_control": f"{drain}_drain_per_s" for drain in (OFF, ON_1)}
 _COLUMNS: Mapping[str, str] = {
     "task_count": "tasks of each drain",
     "total_time": "s from letting the workers go to the last end of a task, with events on and one subscriber",
@@ -92,6 +93,7 @@ _COLUMNS: Mapping[str, str] = {
     "cpu_percent": "CPU of the worker's tree over the drain with events on and one subscriber, 100 = one core",
     **{f"{drain}_{measure}": f"{words}, {_DRAINS[drain]}" for measure, words in _DRAINED.items() for drain in _DRAINS},
     **{f"{drain}_drain_share": f"drain_per_s {_DRAINS[drain]} over that with events off" for drain in _EMITTING_DRAINS},
+    **{share: f"{measure} over the control's in the same round" for share, measure in _SHARES.items()},
     "emission_cpu_us_per_task": "CPU of the worker's tree for a task, events on without a subscriber less events off, µs",
     "emission_events_per_task": "events handed to Redis for a task, without a subscriber",
     "emission_calls_per_task": "calls in which they were handed over",
@@ -123,7 +125,7 @@ class EventStreaming(ScenarioDefaults):
     paced = PACED
     own_columns = _COLUMNS
     own_better = directions(
-        higher=(name for name in _COLUMNS if name.endswith(("_drain_per_s", "_drain_share"))),
+        higher=(name for name in _COLUMNS if name.endswith(("_drain_per_s", "_drain_share", "_share_of_control"))),
         lower=(
             *("emission_cpu_us_per_task", "emission_p50_us", "emission_p99_us"),
             *(name for name in _COLUMNS if name.endswith(("_per_1000", "_ms", "_events_lost", "_events_duplicated"))),
@@ -140,6 +142,7 @@ class EventStreaming(ScenarioDefaults):
         "on_5_events_lost": "lost of 5",
         "on_slow_events_lost": "lost slow",
     }
+    shares: Mapping[str, str] = _SHARES
     own_flags: Sequence[FlagKind] = (NO_EVENTS, EVENT_LOST, EVENT_UNKNOWN, SLOW_SUBSCRIBER_BEHIND)
 
     def unsupported(self, variant: Variant) -> str | None:

@@ -110,13 +110,14 @@ _COLUMNS: Mapping[str, str] = {
     "service_limit_ms": "the service level: the p99 of requests (of under 100 the greatest), from their due time, is within this",
     **{name: words for endpoint in SEARCHED for name, words in limit_columns(endpoint).items()},
     "dispatch_service_level_ratio": "dispatch_service_level_per_s over nothing_service_level_per_s",
+    "dispatch_service_level_share_of_control": "dispatch_service_level_per_s over the control's in the same round",
     **APPLICATION_COLUMNS,
 }
 
 _SETTING = ("service_limit_ms", "lateness_p99_ms")
 """Nothing about these is the variant's."""
 _HIGHER = (
-    "dispatch_service_level_ratio",
+    *("dispatch_service_level_ratio", "dispatch_service_level_share_of_control"),
     *(name for name in _COLUMNS if name.endswith(("_flat_out_per_s", "_service_level_per_s"))),
 )
 _LOWER = (
@@ -170,6 +171,7 @@ class FastApi(ScenarioDefaults):
         "p50": "task p50 ms",
         "startup_added_ms": "start +ms",
     }
+    shares: Mapping[str, str] = {"dispatch_service_level_share_of_control": "dispatch_service_level_per_s"}
     own_flags: Sequence[FlagKind] = (WEB_CLIENT_LIMIT, SERVICE_LEVEL_NOT_HELD)
 
     def unsupported(self, variant: Variant) -> str | None:

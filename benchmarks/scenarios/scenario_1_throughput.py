@@ -39,6 +39,7 @@ _COLUMNS: Mapping[str, str] = {
     "memory_mb": MEMORY_OF_ONE_WORKER,
     "cpu_percent": "CPU of the worker's tree over the capacity drain, 100 = one core",
     "enqueue_per_s": "tasks enqueued one by one, a second, by one producer with the workers paused",
+    "enqueue_share_of_control": "enqueue_per_s over the control's in the same round",
     "bulk_enqueue_per_s": "the same in the framework's fastest way for many tasks",
     "drain_per_s": "capacity: tasks ended a second between 10 % and 90 % of the drain",
     "drain_share_of_control": "drain_per_s over the control's in the same round",
@@ -86,7 +87,7 @@ class Throughput(ScenarioDefaults):
     paced = PACED
     own_columns = _COLUMNS
     own_better = directions(
-        higher=("enqueue_per_s", "bulk_enqueue_per_s", "drain_per_s", "drain_share_of_control"),
+        higher=("enqueue_per_s", "enqueue_share_of_control", "bulk_enqueue_per_s", "drain_per_s", "drain_share_of_control"),
         lower=(
             *(n for n in _COLUMNS if n.startswith(("memory_", "redis_")) or n.endswith("_cpu_s_per_1000")),
             *(n for n in _COLUMNS if n.endswith("_ms") and not n.endswith(OF_THE_DRAW)),
@@ -101,7 +102,7 @@ class Throughput(ScenarioDefaults):
         "worker_cpu_s_per_1000": "CPU s/1k",
         **MEMORY_SUMMARY,
     }
-    shares: Mapping[str, str] = {"drain_share_of_control": "drain_per_s"}
+    shares: Mapping[str, str] = {"enqueue_share_of_control": "enqueue_per_s", "drain_share_of_control": "drain_per_s"}
     own_flags: Sequence[FlagKind] = (PACED_RATE_CAPPED,)
 
     def phases(self, context: RunContext) -> Generator[PhasePlan, Look, None]:

@@ -85,6 +85,7 @@ _COLUMNS: Mapping[str, str] = {
         for n in COUNTS_OF_PROCESSES
     },
     "scale_per_s": "drain rate of the worker that the suite was asked for, tasks/s",
+    "scale_share_of_control": "scale_per_s over the control's in the same round",
     "scale_speedup": "scale_per_s over the rate of one process",
     "scale_efficiency": "the same over the number of processes: 1 = as much from each as from the first alone",
 }
@@ -136,7 +137,7 @@ class Scalability(ScenarioDefaults):
         "scale_efficiency": "efficiency",
         **MEMORY_SUMMARY,
     }
-    shares: Mapping[str, str] = {"capacity_share_of_control": "capacity_per_s"}
+    shares: Mapping[str, str] = {"capacity_share_of_control": "capacity_per_s", "scale_share_of_control": "scale_per_s"}
     own_flags: Sequence[FlagKind] = (CAPACITY_NOT_FOUND, CAPACITY_AT_LEAST)
 
     def check(self, sizes: Sizes) -> None:

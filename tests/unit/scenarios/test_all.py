@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.record.flags import Flag
+from benchmarks.record.shared import CONDITIONS
 from benchmarks.run.calibration import CALIBRATIONS
 from benchmarks.run.contract import Scenario
 from benchmarks.scenarios import all_scenarios
@@ -27,6 +28,20 @@ def test_it_declares_what_it_measures(scenario: Scenario) -> None:
     assert set(scenario.summary) | set(scenario.better) | set(scenario.shares) | set(scenario.shares.values()) <= columns
     assert all(UNITS.fullmatch(name) and meaning for name, meaning in scenario.columns.items())
     assert set(scenario.facts) <= set(CALIBRATIONS)
+
+
+@every_scenario
+def test_every_rate_that_a_person_sees_first_is_also_a_share_of_the_control(scenario: Scenario) -> None:
+    """So that a faster machine is not taken for a faster variant. What tasks that wait make of their slots is no machine's."""
+    rates = {m for m in scenario.summary if m == "throughput" or m.endswith("_per_s")}
+    assert {m for m in rates if not m.startswith("slots_")} <= set(scenario.shares.values())
+    assert {share: scenario.better[share] for share in scenario.shares} == dict.fromkeys(scenario.shares, "higher")
+
+
+@every_scenario
+def test_what_a_person_sees_first_is_better_in_one_direction_or_says_what_was_asked_for(scenario: Scenario) -> None:
+    asked = {*CONDITIONS, "slots", "slots_50_reached", "capacity_limit_ms", "orders_failed"}
+    assert set(scenario.summary) - set(scenario.better) <= asked
 
 
 @every_scenario

@@ -115,7 +115,7 @@ def test_figures_are_those_of_the_events() -> None:
     }
     assert {name: measures[name] for name in expected} == pytest.approx(expected, rel=0.02)
     assert set(missing(measures)) == {
-        "capacity_share_of_control",
+        *SCENARIO.shares,
         *(f"scale_{n}_processes_per_s" for n in (4, 8)),
         *(name for name in SCENARIO.columns if name.startswith(("backlog_3", "backlog_4", "backlog_5"))),
     }
