@@ -120,8 +120,8 @@ class WorkerRequest:
 
     ``queues`` are in order of urgency, which counts only with ``lanes_by_priority``. ``serializer`` is one of the variant's, or
     empty for its default. ``events`` has the worker emit the framework's own task events; ``results`` has it store the results
-    of tasks that were sent to be waited for; ``long_jobs`` has it run an application's long jobs as applications have it: results
-    kept and starts tracked where there are any, and no job held back behind one that runs."""
+    of tasks that are waited for; ``long_jobs`` has it run an application's long jobs as applications have it: results kept and
+    starts tracked where there are any, and no job held back behind one that runs; ``long_tasks``: tuned for long tasks."""
 
     variant: str
     processes: int
@@ -133,6 +133,7 @@ class WorkerRequest:
     events: bool = False
     results: bool = False
     long_jobs: bool = False
+    long_tasks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class WorkerWish:
     events: bool = False
     results: bool = False
     long_jobs: bool = False
+    long_tasks: bool = False
     optional_packages: bool = False
     """Whether packages that frameworks import wherever they are installed are to be on its path."""
     warm: Mix = field(default_factory=lambda: only("noop"))

@@ -188,7 +188,7 @@ class CpuBound(ScenarioDefaults):
     def _pool_phases(self, context: RunContext, work: "_Work") -> Generator[PhasePlan, Look, None]:
         sizes, most, seed = context.sizes, context.processes, context.seed
         is_shared = context.variant.execution in SHARING
-        pool = WorkerWish(processes=1, concurrency=most, warm=WARM) if is_shared else _each_its_own(most)
+        pool = WorkerWish(processes=1, concurrency=most, long_tasks=True, warm=WARM) if is_shared else _each_its_own(most)
         count, heavy_count = (max(most, whole(sizes[name])) for name in ("pool_tasks", "pool_heavy_tasks"))
         drains = [
             PhasePlan(POOL_PYTHON, work.python, Prefilled(count), pool),
@@ -302,7 +302,7 @@ def _drain(processes: int) -> str:
 
 
 def _each_its_own(processes: int) -> WorkerWish:
-    return WorkerWish(processes=processes, concurrency=1, warm=WARM)
+    return WorkerWish(processes=processes, concurrency=1, long_tasks=True, warm=WARM)
 
 
 def _service_p50_ms(phase: PhaseData | None) -> float | None:

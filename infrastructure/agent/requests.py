@@ -36,6 +36,7 @@ class WorkerStart(Body):
     events: bool = False
     results: bool = False
     long_jobs: bool = False
+    long_tasks: bool = False
     optional_packages: bool = False
     watch: StartWatch | None = None
 

@@ -3,7 +3,7 @@
 Tuned track, tasks at once within a process: one for prefork and solo by their nature; the number of CPUs for threads, the
 default of ``--concurrency``; 1000 greenlets, as the guides of gevent and eventlet start their workers. What is prefetched is a
 multiple of that: 64, which the optimizing guide advises for many short tasks, but for greenlets, where the default of 4 is 4,000
-already.
+already; and 1, its advice for long tasks, where those are what a worker is for.
 """
 
 import os
@@ -34,7 +34,7 @@ DOCUMENTATION = "https://docs.celeryq.dev/en/stable"
 OPTIMIZING = f"{DOCUMENTATION}/userguide/optimizing.html"
 GREENLETS = 1000
 DEFAULT_PREFETCHING = 4
-NO_PREFETCHING = {"worker_prefetch_multiplier": 1, "worker_disable_prefetch": True}
+LEAST_PREFETCHING = 1
 SPARE_CONNECTIONS = 10
 """The most that a process may have by default (kombu.transport.redis.Channel.max_connections). Tasks of one process that end at
 the same time are acknowledged over one each, and where there are not enough the acknowledgement fails and the task stays
@@ -89,6 +89,13 @@ VARIANTS = tuple(
 )
 
 
+def _tuned_prefetching(request: WorkerRequest, pool: Pool) -> int | None:
+    """The tuned multiplier where it is not that of the settings; with greenlets urgent lanes cannot do with the least."""
+    if request.long_tasks or (request.lanes_by_priority and pool.execution != "greenlet"):
+        return LEAST_PREFETCHING
+    return DEFAULT_PREFETCHING if pool.execution == "greenlet" else None
+
+
 def worker_plan(request: WorkerRequest) -> WorkerPlan:
     """One Celery worker for the prefork pool, one per process for the others."""
     variant = next((v for v in VARIANTS if v.name == request.variant), None)
@@ -115,13 +122,15 @@ def worker_plan(request: WorkerRequest) -> WorkerPlan:
         settings["worker_send_task_events"] = True
     if request.track == "tuned":
         settings["documentation"] = variant.tuned_pages
-    if request.track == "tuned" and pool.execution == "greenlet":
-        options = (*options, f"--prefetch-multiplier={DEFAULT_PREFETCHING}")
-        settings["worker_prefetch_multiplier"] = DEFAULT_PREFETCHING
-    elif request.track == "tuned" and request.lanes_by_priority:
-        # With greenlets it stalls for up to 1.7 s after a task: their loop sleeps while it may take none.
-        options = (*options, "--prefetch-multiplier=1", "--disable-prefetch")
-        settings |= NO_PREFETCHING
+    if request.track == "tuned":
+        multiplier = _tuned_prefetching(request, pool)
+        if multiplier is not None:
+            options = (*options, f"--prefetch-multiplier={multiplier}")
+            settings["worker_prefetch_multiplier"] = multiplier
+        if request.lanes_by_priority and pool.execution != "greenlet":
+            # With greenlets it stalls for up to 1.7 s after a task: their loop sleeps while it may take none.
+            options = (*options, "--disable-prefetch")
+            settings["worker_disable_prefetch"] = True
     if request.serializer:
         settings |= serializer_settings(request.serializer)
         environment[SERIALIZER_VARIABLE] = request.serializer

@@ -66,6 +66,7 @@ class WorkerCalls(Transport):
         events: bool = False,
         results: bool = False,
         long_jobs: bool = False,
+        long_tasks: bool = False,
         optional_packages: bool = False,
         watch: StartWish | None = None,
     ) -> StartedWorker:
@@ -81,6 +82,7 @@ class WorkerCalls(Transport):
             "events": events,
             "results": results,
             "long_jobs": long_jobs,
+            "long_tasks": long_tasks,
             "optional_packages": optional_packages,
             "watch": None if watch is None else {name: getattr(watch, name) for name in _WATCHED},
         }

@@ -34,6 +34,7 @@ def start_worker(run: RunInProgress, wish: WorkerWish, watch: StartWish | None =
         events=wish.events,
         results=wish.results,
         long_jobs=wish.long_jobs,
+        long_tasks=wish.long_tasks,
         optional_packages=wish.optional_packages,
         watch=watch,
     )

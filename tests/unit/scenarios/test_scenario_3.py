@@ -218,6 +218,7 @@ def test_a_pool_shares_one_process_where_tasks_can(execution: Execution) -> None
         **dict.fromkeys(("pool_native", "pool_python", "pool_heavy", "light_alone", "light_beside"), (1, 4)),
     }
     assert {wish.warm for wish in plans.values()} == {WARM}
+    assert all(wish.long_tasks for wish in plans.values()), "it computes for 20 ms and more"
 
 
 @pytest.mark.parametrize("execution", ["child-process", "main-thread"])

@@ -89,3 +89,38 @@ def test_a_tuned_worker_is_the_one_that_its_documentation_gives(variant: str) ->
     assert tuple(plan["settings"]["documentation"]) == documented.pages
     for command in plan["commands"]:
         assert [a for a in documented.arguments if f" {a} " not in f"{' '.join(command['arguments'])} "] == []
+
+
+@pytest.mark.parametrize("variant", [name for name in TUNED if name.startswith("celery-")])
+def test_where_tasks_are_long_none_is_fetched_beyond_one_for_each_at_work(variant: str) -> None:
+    plan = plan_of(variant, long_tasks=True)
+    assert plan["settings"][MULTIPLIER] == 1
+    assert all(prefetching(command) == ["--prefetch-multiplier=1"] for command in plan["commands"])
+    assert plan["settings"] == {**plan_of(variant)["settings"], MULTIPLIER: 1, "options": plan["settings"]["options"]}
+
+
+@pytest.mark.parametrize("variant", TUNED)
+def test_only_advice_depends_on_how_long_tasks_are(variant: str) -> None:
+    assert plan_of(variant, long_tasks=True, track="normalised") == plan_of(variant, track="normalised")
+    if not variant.startswith("celery-"):
+        assert plan_of(variant, long_tasks=True) == plan_of(variant)
+
+
+@pytest.mark.parametrize("long_tasks", [False, True])
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_urgent_lanes_have_nothing_fetched_ahead_of_need(pool: str, long_tasks: bool) -> None:
+    plan = plan_of(f"celery-{pool}", queues=["a", "b"], lanes_by_priority=True, long_tasks=long_tasks)
+    assert (plan["settings"][MULTIPLIER], plan["settings"]["worker_disable_prefetch"]) == (1, True)
+    assert all(prefetching(c) == ["--prefetch-multiplier=1", "--disable-prefetch"] for c in plan["commands"])
+
+
+@pytest.mark.parametrize("library", ["gevent", "eventlet"])
+def test_urgent_lanes_of_greenlets_keep_the_default(library: str) -> None:
+    plan = plan_of(f"celery-{library}", queues=["a", "b"], lanes_by_priority=True)
+    assert plan["settings"][MULTIPLIER] == 4
+    assert all(prefetching(command) == ["--prefetch-multiplier=4"] for command in plan["commands"])
+
+
+def prefetching(command: dict[str, Any]) -> list[str]:
+    """The arguments of a worker's command that say what it may fetch ahead."""
+    return [argument for argument in command["arguments"] if "prefetch" in argument]
