@@ -5,8 +5,7 @@ set -euo pipefail
 
 # A prefix of folders to search would have cd print where it went.
 unset CDPATH
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-cd "$root"
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # What passes of the user's environment: what a shell, a terminal, Docker and this set-up need, what .env.example documents, and,
 # for installing alone, where packages come from. Anything else could change what is installed, tested or measured.
@@ -18,18 +17,21 @@ passed="PATH HOME USER LOGNAME TMPDIR TZ LANG LANGUAGE LD_LIBRARY_PATH XDG_RUNTI
   PIP_DEFAULT_TIMEOUT PIP_RETRIES
   UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_INSECURE_HOST UV_NATIVE_TLS UV_SYSTEM_CERTS
   UV_HTTP_TIMEOUT UV_HTTP_RETRIES UV_CACHE_DIR UV_PYTHON UV_PYTHON_INSTALL_DIR UV_PYTHON_INSTALL_MIRROR"
-seal() {
-  local name documented=''
-  if [ -e .env.example ]; then documented=$(sed -nE 's/^#?([A-Z][A-Z0-9_]*)=.*/\1/p' .env.example); fi
-  for name in $(compgen -e); do
-    case $name in LAB_* | BENCHMARK_* | DOCKER_* | LC_*) continue ;; esac
-    case $'\n'${passed//[[:space:]]/$'\n'}$'\n'$documented$'\n' in
-      *$'\n'"$name"$'\n'*) ;;
-      *) unset -v "$name" ;;
-    esac
-  done
-}
-seal
+documented=''
+if [ -e .env.example ]; then documented=$(sed -nE 's/^#?([A-Z][A-Z0-9_]*)=.*/\1/p' .env.example); fi
+sealed_away=()
+for name in $(compgen -e); do
+  case $name in LAB_* | BENCHMARK_* | DOCKER_* | LC_*) continue ;; esac
+  # Of bash itself, which lets nobody unset them.
+  case $name in BASHOPTS | SHELLOPTS) export -n "${name?}" && continue ;; esac
+  case $'\n'${passed//[[:space:]]/$'\n'}$'\n'$documented$'\n' in
+    *$'\n'"$name"$'\n'*) ;;
+    *) sealed_away+=("$name") ;;
+  esac
+done
+# All at once, and before any variable that is still to be read: the user's may have the names of this script's own.
+unset -v ${sealed_away[@]+"${sealed_away[@]}"}
+root=$(pwd -P)
 # No file of the user sets anything of uv either; what it needs to know is in the checkout.
 export UV_NO_CONFIG=1
 

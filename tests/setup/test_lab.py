@@ -130,6 +130,23 @@ def test_of_a_hostile_shell_only_what_is_needed_reaches_a_recipe(machine: Machin
     assert hostile_among(reached) <= index.keys()
 
 
+def test_a_shell_may_hand_on_variables_of_any_name(machine: Machine) -> None:
+    """Names of the scripts' own variables, and of bash's, which cannot be unset."""
+    scripts = [CHECKOUT / "lab", *(CHECKOUT / "infrastructure/setup").glob("*.sh")]
+    own = {name for path in scripts for name in re.findall(r"\b([a-z][a-z_]*)\+?=", path.read_text())}
+    machine.program("just", 'case $1 in --version) echo just 1.59.0 ;; *) env; echo "CALLER=$7" ;; esac')
+    machine.program("uv", UV)
+    assert own >= {"root", "caller", "passed", "name", "documented", "home", "line"}
+    machine.environment = {**dict.fromkeys(own, "/nowhere"), "BASHOPTS": "extglob", "SHELLOPTS": "xtrace", "zzz": "last"}
+
+    done = machine.run(machine.checkout / "lab", "test", folder=Path("/"))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    reached = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert reached["CALLER"] == "/"
+    assert reached.keys() & {*own, "BASHOPTS", "SHELLOPTS", "zzz"} == set()
+
+
 def hostile_among(reached: Mapping[str, str]) -> set[str]:
     """What has come of a hostile shell that nobody needs."""
     unneeded = hostile("redis://elsewhere:6379").keys() - documented().keys() - {"UV_CACHE_DIR", "PIP_CACHE_DIR"}
