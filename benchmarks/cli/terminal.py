@@ -23,15 +23,25 @@ CALLER_FOLDER_VARIABLE = "LAB_CALLER_FOLDER"
 
 class _Lasting(io.FileIO):
     """Takes what is written when the terminal has closed, and drops it; where hang-ups are ignored, also what goes into a pipe
-    whose reader has ended with the terminal."""
+    whose reader has ended with the terminal. Any other failure is raised once, by the name of the stream: what is still in the
+    buffer then would only fail again as the process ends."""
+
+    def __init__(self, descriptor: int, stream: str) -> None:
+        super().__init__(descriptor, "wb", closefd=False)
+        self._stream = stream
+        self._has_failed = False
 
     def write(self, data: Buffer, /) -> int:
+        size = memoryview(data).nbytes
+        if self._has_failed:
+            return size
         try:
             return super().write(data) or 0
         except OSError as error:
             if error.errno == errno.EIO or (error.errno == errno.EPIPE and hangup_is_ignored()):
-                return memoryview(data).nbytes
-            raise
+                return size
+            self._has_failed = True
+            raise OSError(error.errno, f"{os.strerror(error.errno or 0)}, writing to {self._stream}") from error
 
 
 def hangup_is_ignored() -> bool:
@@ -61,7 +71,7 @@ def heed_caller() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.BufferedWriter | io.FileIO):
             stream.flush()
-            raw = _Lasting(stream.fileno(), "wb", closefd=False)
+            raw = _Lasting(stream.fileno(), name)
             lasting = io.TextIOWrapper(
                 io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=True, write_through=stream.write_through
             )

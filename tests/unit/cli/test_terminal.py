@@ -57,6 +57,21 @@ def test_a_pipe_whose_reader_has_ended_ends_only_who_heeds_hangups(tmp_path: Pat
     assert (tmp_path / "done").exists() == goes_on
 
 
+@pytest.mark.parametrize(("stream", "other"), [("stdout", "stderr"), ("stderr", "stdout")])
+def test_output_that_finds_no_room_ends_a_command_with_one_line(stream: str, other: str) -> None:
+    script = (
+        "import sys; from benchmarks.cli.terminal import heed_caller\nheed_caller()\n"
+        f"try:\n    print('x' * 100_000, file=sys.{stream})\n"
+        f"except OSError as error:\n    print(error, file=sys.{other}); sys.exit(1)"
+    )
+    with Path("/dev/full").open("wb") as full:
+        stdout, stderr = (full if stream == name else subprocess.PIPE for name in ("stdout", "stderr"))
+        done = subprocess.run(
+            [sys.executable, "-c", script], stdout=stdout, stderr=stderr, env=child_environment(), text=True, check=False
+        )
+    assert (done.returncode, done.stdout or done.stderr) == (1, f"[Errno 28] No space left on device, writing to {stream}\n")
+
+
 def test_what_the_caller_ignores_is_ignored_and_passed_on_to_nobody() -> None:
     script = (
         "import os, signal; from benchmarks.cli.terminal import heed_caller\n"
