@@ -1,7 +1,9 @@
 """Fixtures of all tests, and what the markers need."""
 
+import os
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import hypothesis
 import pytest
 import redis
 
+from benchmarks.cli.terminal import IGNORES_HANGUP_VARIABLE
 from benchmarks.run.labs.local import free_port
 from benchmarks.run.labs.lock import LOCK_FILE_VARIABLE
 from tests.support import wait_for
@@ -28,6 +31,12 @@ def _why_no_compose() -> str | None:
         if done.returncode:
             return f"`docker {command}` fails: {done.stderr.strip()}"
     return None
+
+
+def pytest_configure() -> None:
+    """Hang-ups end what the tests start, whatever the shell that starts the tests makes of them."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    os.environ.pop(IGNORES_HANGUP_VARIABLE, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -103,7 +103,8 @@ def dishonest(lab_cli: LabCli, somebodys_server: str, redis_url: str, frameworks
 
 def test_a_run_some_of_whose_tasks_went_past_the_labs_redis_is_invalid_in_every_phase(dishonest: Ended) -> None:
     document = dishonest.documents()[STRAYING]
-    assert invalid(document) == {"messages-elsewhere"}
+    # Whether a look meets the connection that a stray task opens for a moment is chance.
+    assert invalid(document) - {"foreign-connection"} == {"messages-elsewhere"}
     details = {flag["phase"]: flag["detail"] for flag in document["flags"] if flag["code"] == "messages-elsewhere"}
     for phase, account in accounts(document).items():
         strayed = account["planned"] // 100
