@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.record.flags import Severity
+from benchmarks.record.flags import TASK_DOUBLED, Severity
 from benchmarks.scenarios import all_scenarios
+from benchmarks.scenarios.scenario_7_real_world import RETRY_GIVEN_OUT_TWICE
 from tests.compose.conftest import Up
 from tests.compose.test_benchmark import run_benchmark
 from tests.e2e.scenario_support import OF_THE_MACHINE
@@ -42,7 +43,10 @@ def test_every_row_is_valid_or_says_why_not(up: Up, result: Path, scenario: str)
     for run in runs_of(result, scenario):
         assert run["failure"] is None, run["failure"]
         severe = {f["code"]: f["detail"] for f in run["flags"] if f["severity"] == Severity.INVALID}
-        assert set(severe) <= OF_THE_MACHINE, f"{run['variant']}: {severe}"
+        # Some frameworks give a retry out twice when two processes find it due at once: a finding, which the run explains.
+        is_explained = any(f["code"] == RETRY_GIVEN_OUT_TWICE.code for f in run["flags"])
+        allowed = OF_THE_MACHINE | ({TASK_DOUBLED.code} if is_explained else set())
+        assert set(severe) <= allowed, f"{run['variant']}: {severe}"
         excluded = [f["detail"] for f in run["flags"] if f["severity"] == Severity.EXCLUDED]
         assert run["valid"] or severe or all(excluded)
 
